@@ -1,0 +1,142 @@
+import { IsArray, IsBoolean, IsEmail, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { Duration, HttpUrl, LocalPath, Section, Whole } from './fields.js';
+
+/** `instance`: what this server calls itself (contract.md §8.1, §8.2). */
+export class InstanceConfig {
+  @IsString() @MaxLength(200) title = 'Gatehouse';
+  @IsString() description = '';
+  @IsString() short_description = '';
+  @IsOptional() @IsEmail() email: string | null = null;
+  @IsArray() @IsString({ each: true }) languages: string[] = ['en'];
+  @IsArray() @IsString({ each: true }) rules: string[] = [];
+  @IsOptional() @HttpUrl() thumbnail: string | null = null;
+  @IsOptional()
+  @Matches(/^[a-z0-9.-]+(:\d+)?$/, { message: '$property must be a host name, with a port if it needs one' })
+  domain: string | null = null;
+  @IsString() @MaxLength(200) version_string = '2.7.2 (compatible; Pleroma 2.5.0)';
+}
+
+/** `registrations`: who may make an account (contract.md §5.1). */
+export class RegistrationsConfig {
+  @IsBoolean() enabled = true;
+  @IsBoolean() approval = false;
+  @IsBoolean() email_required = true;
+  @IsBoolean() require_app_token = true;
+  @IsOptional() @IsString() message: string | null = null;
+}
+
+/** `frontend.routes`: where on our origin each page of a sign-in lives (contract.md §1). */
+export class FrontendRoutesConfig {
+  @LocalPath() home = '/';
+  @LocalPath() login = '/oauth/authorize';
+  @LocalPath() consent = '/oauth/consent';
+  @LocalPath() code = '/oauth/code';
+  @LocalPath() register = '/register';
+}
+
+/** `frontend`: the pages, built in or the operator's (contract.md §1, §3.1, §3.2). */
+export class FrontendConfig {
+  @IsObject() settings: Record<string, unknown> = {};
+  @Section(() => FrontendRoutesConfig) routes: FrontendRoutesConfig = new FrontendRoutesConfig();
+  @IsBoolean() builtin = true;
+  @IsArray() @HttpUrl({ each: true }) origins: string[] = [];
+}
+
+/** `oauth`: lifetimes and switches of the OAuth server (contract.md §1, §2). */
+export class OAuthConfig {
+  @IsBoolean() live_consent_code = false;
+  @Duration() access_token_idle = 90 * 86_400;
+  @Duration() refresh_token_idle = 180 * 86_400;
+  @Duration() refresh_token_max = 730 * 86_400;
+  @IsIn([200, 201]) session_delete_status: 200 | 201 = 200;
+  @IsOptional() @IsBoolean() allow_http_redirects: boolean | null = null;
+  @IsArray() @IsString({ each: true }) introspection_clients: string[] = [];
+}
+
+/** `accounts`: rules for new credentials (contract.md §0.10, §5.1). */
+export class AccountsConfig {
+  @Whole(8, 128) password_min = 8;
+  @IsArray() @IsString({ each: true }) blocked_email_domains: string[] = [];
+  @IsArray() @IsString({ each: true }) reserved_usernames: string[] = [];
+}
+
+/** One budget: how many points within how many seconds (0: until cleared); 0 points switch it off (contract.md §1.1). */
+export class BudgetConfig {
+  @Whole(0) points: number;
+  @Duration() per: number;
+
+  static of(points: number, per: number): BudgetConfig {
+    return Object.assign(new BudgetConfig(), { points, per });
+  }
+}
+
+/** `limits`: attempt budgets, counted in the database (contract.md §1.1). */
+export class LimitsConfig {
+  @IsBoolean() enabled = true;
+  @Section(() => BudgetConfig) password_identifier: BudgetConfig = BudgetConfig.of(10, 900);
+  @Section(() => BudgetConfig) password_account: BudgetConfig = BudgetConfig.of(10, 900);
+  @Section(() => BudgetConfig) password_address: BudgetConfig = BudgetConfig.of(25, 300);
+  @Section(() => BudgetConfig) password_streak: BudgetConfig = BudgetConfig.of(100, 0);
+  @Section(() => BudgetConfig) password_long_run: BudgetConfig = BudgetConfig.of(1, 900);
+  @Section(() => BudgetConfig) token_requests: BudgetConfig = BudgetConfig.of(300, 300);
+  @Section(() => BudgetConfig) token_failures: BudgetConfig = BudgetConfig.of(30, 300);
+  @Section(() => BudgetConfig) app_registrations: BudgetConfig = BudgetConfig.of(100, 600);
+  @Section(() => BudgetConfig) account_registrations: BudgetConfig = BudgetConfig.of(5, 1800);
+}
+
+/** The budgets by name: the keys of `limits` that hold points and a duration. */
+export type BudgetName = {
+  [Name in keyof LimitsConfig]: LimitsConfig[Name] extends BudgetConfig ? Name : never;
+}[keyof LimitsConfig];
+
+/** The YAML file: every key the operator may set, with its default. */
+export class FileConfig {
+  @Section(() => InstanceConfig) instance: InstanceConfig = new InstanceConfig();
+  @Section(() => RegistrationsConfig) registrations: RegistrationsConfig = new RegistrationsConfig();
+  @Section(() => FrontendConfig) frontend: FrontendConfig = new FrontendConfig();
+  @Section(() => OAuthConfig) oauth: OAuthConfig = new OAuthConfig();
+  @Section(() => AccountsConfig) accounts: AccountsConfig = new AccountsConfig();
+  @Section(() => LimitsConfig) limits: LimitsConfig = new LimitsConfig();
+}
+
+/** How many proxy hops, or which proxy addresses, may set the client address; false: none (contract.md §1, `TRUST_PROXY`). */
+export type TrustProxy = false | number | string[];
+
+/** The levels that `LOG_LEVEL` understands. */
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Everything the operator decides, validated, typed and with defaults: the one value that every room reads. */
+export class Config extends FileConfig {
+  port = 3000;
+  host = '127.0.0.1';
+  /** `{pub}`: issuer and base of every URL we emit; no trailing slash. */
+  publicUrl = 'http://localhost:3000';
+  /** Absent: the embedded PostgreSQL under `dataDir`. */
+  databaseUrl: string | null = null;
+  dataDir = './data';
+  /** Seals secrets at rest (32 bytes or more of entropy); never logged. */
+  secretKey = '';
+  trustProxy: TrustProxy = false;
+  logLevel: LogLevel = 'info';
+
+  /** Whether `{pub}` is https: cookies are then `Secure` and HSTS is sent. */
+  get https(): boolean {
+    return this.publicUrl.startsWith('https:');
+  }
+
+  /** The host, with its port if any, that this instance is known by. */
+  get domain(): string {
+    return this.instance.domain ?? new URL(this.publicUrl).host;
+  }
+
+  /** Whether plain `http:` redirect URIs may point beyond loopback (contract.md §1). */
+  get httpRedirectsAllowed(): boolean {
+    return this.oauth.allow_http_redirects ?? !this.https;
+  }
+
+  /** The absolute URL of a path on our own origin. */
+  url(path: string): string {
+    return this.publicUrl + path;
+  }
+}
