@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net';
+
+/** Answers what never became a request: oversized headers, broken or slow HTTP (contract.md §0.3). */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // The other side is gone.
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, sentence] = answerTo(error.code);
+  const body = JSON.stringify({ error: sentence });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n` +
+      `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function answerTo(code: string | undefined): [string, string] {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return ['408 Request Timeout', 'Request took too long'];
+    case 'HPE_HEADER_OVERFLOW':
+      return ['431 Request Header Fields Too Large', 'Request headers are too large'];
+    default:
+      return ['400 Bad Request', 'Malformed request'];
+  }
+}

@@ -1,0 +1,144 @@
+import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Negotiator from 'negotiator';
+import { Config } from '../config/config.js';
+import { isDatabaseAway } from './database-errors.js';
+import { errorPage } from './error-page.js';
+import {
+  AuthorizationRefusal,
+  InvalidFields,
+  Refusal,
+  sentenceOf,
+  ValidationFailed,
+  type ErrorCode,
+} from './errors.js';
+import { clientRefusalUrl, loginRefusalUrl } from './oauth-redirects.js';
+import { RouteTable } from './route-table.js';
+
+const REALM = 'Bearer realm="Gatehouse"';
+
+/** The codes that frontends read as `identifier` (contract.md §0.4). */
+const IDENTIFIED = new Set<ErrorCode>([
+  'account_is_disabled',
+  'missing_confirmed_email',
+  'awaiting_approval',
+  'password_reset_required',
+]);
+
+/** Statuses the framework refuses with before a route of ours runs, by what they mean here. */
+const FRAMEWORK: Record<number, ErrorCode> = {
+  404: 'not_found',
+  408: 'request_timeout',
+  413: 'body_too_large',
+  414: 'url_too_long',
+  415: 'unsupported_content_type',
+};
+
+/** Renders every refusal and fault once, by the dialect and access of the route it happened on (contract.md §0.6). */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  private readonly log = new Logger(ErrorFilter.name);
+
+  constructor(
+    private readonly config: Config,
+    private readonly routes: RouteTable,
+  ) {}
+
+  catch(exception: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const refusal = this.name(exception, request);
+    if (refusal.status >= 500)
+      this.log.error({ err: refusal.facts.cause ?? exception, reqId: request.id }, refusal.message);
+    if (reply.sent) return;
+    this.render(refusal, request, reply);
+  }
+
+  private name(exception: unknown, request: FastifyRequest): Refusal {
+    if (exception instanceof Refusal) return exception;
+    const status = statusOf(exception);
+    if (status === 404) return this.routes.missing(request);
+    if (status !== null && status < 500)
+      return new Refusal(FRAMEWORK[status] ?? 'malformed_body', undefined, { cause: exception });
+    if (isDatabaseAway(exception)) return new Refusal('unavailable', undefined, { cause: exception });
+    return new Refusal('internal', undefined, { cause: exception });
+  }
+
+  private render(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): void {
+    const { dialect = 'plain', access } = request.routeOptions.config;
+    if (refusal instanceof AuthorizationRefusal && (dialect === 'login' || dialect === 'authorize')) {
+      const url = dialect === 'login' ? loginRefusalUrl(this.config, refusal) : clientRefusalUrl(this.config, refusal);
+      void reply.code(302).header('location', url).send();
+      return;
+    }
+    addHeaders(refusal, dialect === 'plain', reply);
+    // On browser routes nobody authenticates as a client, so an unknown one is a bad request (contract.md §3.3.1 row 3).
+    const status =
+      refusal.status === 401 && dialect !== 'oauth' && refusal.code === 'invalid_client' ? 400 : refusal.status;
+    void reply.code(status).header('cache-control', 'no-store');
+    if (access?.kind === 'browser' || (access === undefined && !request.url.startsWith('/api'))) {
+      if (new Negotiator(request.raw).mediaType(['application/json', 'text/html']) === 'text/html') {
+        void reply
+          .type('text/html; charset=utf-8')
+          .send(errorPage(this.config.instance.title, status, refusal.message));
+        return;
+      }
+    }
+    const body = speaksPlainly(refusal, dialect)
+      ? plainBody(refusal)
+      : { error: refusal.oauth, error_description: refusal.message };
+    void reply.type('application/json; charset=utf-8').send(body);
+  }
+}
+
+/** Throttling, and anything on plain routes, keeps the plain shape; so do missing fields of the login form. */
+function speaksPlainly(refusal: Refusal, dialect: string): boolean {
+  return (
+    dialect === 'plain' || refusal.code === 'throttled' || (refusal instanceof InvalidFields && refusal.status === 422)
+  );
+}
+
+function plainBody(refusal: Refusal): object {
+  if (refusal instanceof InvalidFields) return { error: refusal.message, errors: refusal.problems.map(fieldError) };
+  if (refusal instanceof ValidationFailed) return { error: refusal.message, details: groupDetails(refusal) };
+  if (refusal.code === 'insufficient_scope')
+    return { error: `${refusal.message}: ${(refusal.facts.scopes ?? []).join(' | ')}.` };
+  return { error: refusal.message, ...(IDENTIFIED.has(refusal.code) && { identifier: refusal.code }) };
+}
+
+function fieldError(problem: InvalidFields['problems'][number]): object {
+  const message = sentenceOf(problem).replace(/\.$/, '');
+  return { title: 'Invalid value', source: { pointer: `/${problem.field}` }, message };
+}
+
+function groupDetails({ details }: ValidationFailed): Record<string, object[]> {
+  const groups: Record<string, object[]> = {};
+  for (const { field, error, description } of details) (groups[field] ??= []).push({ error, description });
+  return groups;
+}
+
+function addHeaders({ code, facts, message }: Refusal, isPlain: boolean, reply: FastifyReply): void {
+  if (facts.retryAfter !== undefined || code === 'unavailable')
+    void reply.header('retry-after', String(facts.retryAfter ?? 2));
+  if (facts.allow) void reply.header('allow', facts.allow.join(', '));
+  // RFC 6750 §3: a request without credentials is told no error code.
+  if (code === 'token_missing') void reply.header('www-authenticate', REALM);
+  if (code === 'token_invalid')
+    void reply.header('www-authenticate', `${REALM}, error="invalid_token", error_description="${message}"`);
+  if (code === 'insufficient_scope') {
+    void reply.header(
+      'www-authenticate',
+      `Bearer error="insufficient_scope", scope="${(facts.scopes ?? []).join(' ')}"`,
+    );
+  }
+  // RFC 6749 §5.2
+  if (code === 'invalid_client' && !isPlain) void reply.header('www-authenticate', 'Basic realm="Gatehouse"');
+  if (code === 'request_timeout') void reply.header('connection', 'close');
+}
+
+function statusOf(exception: unknown): number | null {
+  if (exception instanceof HttpException) return exception.getStatus();
+  if (exception instanceof Error && 'statusCode' in exception && typeof exception.statusCode === 'number')
+    return exception.statusCode;
+  return null;
+}

@@ -1,0 +1,71 @@
+import 'reflect-metadata';
+import type { BudgetName, Config } from '../config/config.js';
+import { FASTIFY_ROUTE_CONFIG_METADATA } from '@nestjs/platform-fastify/constants.js';
+
+/** What every one of our routes says of itself; read by hooks, guards and the error filter. */
+export interface RouteFacts {
+  access?: Access;
+  dialect?: Dialect;
+  /** `public, max-age=60` instead of `no-store` (contract.md §0.8, *cacheable*). */
+  cacheable?: boolean;
+  /** The GET creates or consumes something, so HEAD is refused (contract.md §0.2). */
+  noHead?: boolean;
+  /** Parameters may come from the query or the body, but not both (contract.md §0.3). */
+  queryOrBody?: boolean;
+  /** The name of the budget that counts calls of this route by address (contract.md §1.1). */
+  addressBudget?: BudgetName;
+}
+
+/** Which world a route belongs to, and what it demands. */
+export type Access =
+  /** No credentials at all; CORS for everybody. */
+  | { kind: 'open' }
+  /** Client credentials in the request, checked by the service (RFC 6749 §2.3). */
+  | { kind: 'client'; cors: boolean }
+  /** Cookies, no CORS; a POST is checked for where it comes from (contract.md §0.9). */
+  | { kind: 'browser' }
+  /** An access token; `scopes` are alternatives, none means any. The operator may let requests without one through. */
+  | {
+      kind: 'bearer';
+      principal: 'user' | 'app' | 'any';
+      scopes: readonly string[];
+      isOptional?: (config: Config) => boolean;
+    };
+
+/** How errors of a route are rendered (contract.md §0.6). */
+export type Dialect = 'plain' | 'oauth' | 'login' | 'authorize';
+
+declare module 'fastify' {
+  interface FastifyContextConfig extends RouteFacts {}
+}
+
+/** Adds facts to one route, or to every route of a controller. */
+export function routeFacts(facts: RouteFacts): MethodDecorator & ClassDecorator {
+  return (target: object, _key?: string | symbol, descriptor?: PropertyDescriptor) => {
+    if (descriptor) {
+      merge(descriptor.value, facts);
+    } else if (typeof target === 'function') {
+      for (const { value } of Object.values(Object.getOwnPropertyDescriptors(target.prototype))) {
+        if (typeof value === 'function' && value !== target) merge(value, facts);
+      }
+    }
+  };
+}
+
+/** The method's own facts win over those of its controller, which are applied later. */
+function merge(handler: object, facts: RouteFacts): void {
+  const own: RouteFacts = Reflect.getMetadata(FASTIFY_ROUTE_CONFIG_METADATA, handler) ?? {};
+  Reflect.defineMetadata(FASTIFY_ROUTE_CONFIG_METADATA, { ...facts, ...own }, handler);
+}
+
+/** Errors of these routes are rendered in another dialect than the plain one. */
+export const Speaks = (dialect: Dialect) => routeFacts({ dialect });
+
+/** The answer may be cached for a minute by anybody. */
+export const Cacheable = () => routeFacts({ cacheable: true });
+
+/** HEAD is refused because the GET changes something. */
+export const NoHead = () => routeFacts({ noHead: true });
+
+/** Parameters are read from the query or the body, not both. */
+export const QueryOrBody = () => routeFacts({ queryOrBody: true });
