@@ -1,0 +1,35 @@
+import { Logger } from '@nestjs/common';
+import type { DataSourceOptions } from 'typeorm';
+import { MIGRATIONS } from './migrations.js';
+import { SnakeCaseNaming } from './naming-strategy.js';
+
+/** Connections of one process. */
+export const POOL_SIZE = 10;
+
+/** How long a request may wait for a connection before it is answered 503, in milliseconds (security.md D7). */
+const CONNECTION_WAIT_MS = 2000;
+
+/** The one description of the database connection, shared by the app, the command line and the migration tool. */
+export function dataSourceOptions(
+  url: string,
+  entities: NonNullable<DataSourceOptions['entities']>,
+): DataSourceOptions {
+  const log = new Logger('Database');
+  return {
+    type: 'postgres',
+    url,
+    entities,
+    migrations: MIGRATIONS,
+    namingStrategy: new SnakeCaseNaming(),
+    synchronize: false,
+    installExtensions: false,
+    migrationsTransactionMode: 'each',
+    parseInt8: true,
+    poolSize: POOL_SIZE,
+    connectTimeoutMS: CONNECTION_WAIT_MS,
+    applicationName: 'gatehouse',
+    // An idle connection that the server closed must not end the process (security.md D8).
+    poolErrorHandler: (error: unknown) =>
+      log.warn(`An idle connection was lost: ${error instanceof Error ? error.message : 'unknown'}`),
+  };
+}
