@@ -1,0 +1,73 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { SignedInBrowser } from '../browsers/signed-in-browser.js';
+import { clientInfo } from '../common/client-info.js';
+import { refuseCrossSite } from '../common/cross-site.js';
+import { Refusal } from '../common/errors.js';
+import type { Access } from '../common/route-config.js';
+import { coversAny } from '../common/scopes.js';
+import { type BudgetName, Config } from '../config/config.js';
+import { LimitsService } from '../limits/limits.service.js';
+import type { FoundToken } from '../sessions/find-by-access-token.js';
+import type { Principal } from '../sessions/principal.js';
+import { accountBlock } from '../users/account-state.js';
+import { BearerStrategy } from './bearer.strategy.js';
+import { runStrategy } from './run-strategy.js';
+import { SessionCookieStrategy } from './session-cookie.strategy.js';
+
+/**
+ * Grants or refuses every request by what its route declares; a route that declares nothing is refused. The order is
+ * recognition, account state, rate limit, scope (contract.md §0.4).
+ */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly bearer: BearerStrategy,
+    private readonly cookie: SessionCookieStrategy,
+    private readonly limits: LimitsService,
+    private readonly config: Config,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const { access, addressBudget } = request.routeOptions.config;
+    if (!access) throw new Refusal('internal', undefined, { cause: new Error(`${request.url} declares no access`) });
+    if (access.kind === 'bearer') request.principal = await this.recognise(access, request);
+    if (access.kind === 'browser' && request.method === 'POST') refuseCrossSite(request, this.config);
+    if (addressBudget !== undefined) await this.count(addressBudget, request, http.getResponse<FastifyReply>());
+    if (access.kind === 'bearer') demandScope(access, request.principal);
+    if (access.kind === 'browser') request.browser = await runStrategy<SignedInBrowser>(this.cookie, request);
+    return true;
+  }
+
+  private async recognise(
+    access: Extract<Access, { kind: 'bearer' }>,
+    request: FastifyRequest,
+  ): Promise<Principal | undefined> {
+    if (request.headers.authorization === undefined && access.isOptional?.(this.config)) return undefined;
+    const found = await runStrategy<FoundToken>(this.bearer, request);
+    if (!found) throw new Refusal('token_invalid');
+    const { user } = found.principal;
+    const block = user && accountBlock(user);
+    if (block === 'deleted' || (found.isDead && !found.diedOfDisabling)) throw new Refusal('token_invalid');
+    if (block) throw new Refusal(block);
+    if (access.principal === 'user' && !user) throw new Refusal('user_required');
+    if (access.principal === 'app' && user) throw new Refusal('app_required');
+    return found.principal;
+  }
+
+  private async count(budget: BudgetName, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const state = await this.limits.consumeByAddress(budget, clientInfo(request).ip);
+    if (!state) return;
+    void reply.header('x-ratelimit-limit', String(state.limit));
+    void reply.header('x-ratelimit-remaining', String(state.remaining));
+    void reply.header('x-ratelimit-reset', state.resetAt.toISOString());
+  }
+}
+
+function demandScope({ scopes }: Extract<Access, { kind: 'bearer' }>, principal: Principal | undefined): void {
+  if (principal && scopes.length > 0 && !coversAny(principal.scopes, scopes)) {
+    throw new Refusal('insufficient_scope', undefined, { scopes });
+  }
+}

@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
+import { decodeProtectedHeader, importJWK, jwtVerify, SignJWT } from 'jose';
+import { type DataSource, type EntityManager, Repository } from 'typeorm';
+import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { Config } from '../config/config.js';
+import { poolOf } from '../database/pool.js';
+import { USER_IS_ACTIVE } from '../users/account-state.js';
+import { BrowserSession } from './browser-session.entity.js';
+import type { SignedInBrowser } from './signed-in-browser.js';
+import { SIGNING_ALGORITHM, SigningKeysService } from './signing-keys.service.js';
+
+/** How long a signed-in browser stays so, in seconds (contract.md §3.3.3). */
+const LIFETIME = 3600;
+
+/** What a `jwt` cookie says. */
+interface Ticket {
+  sessionId: string;
+  userId: string;
+  clientId: string;
+  expiresAt: Date;
+}
+
+/** Signs browsers in and out and recognises their `jwt` cookie; the row behind it is what counts. */
+@Injectable()
+export class BrowserSessionsService {
+  constructor(
+    @InjectRepository(BrowserSession) private readonly rows: Repository<BrowserSession>,
+    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly keys: SigningKeysService,
+    private readonly config: Config,
+  ) {}
+
+  /** Makes a new session row; a planted cookie is never adopted. */
+  async open(userId: string, tx: EntityManager): Promise<{ id: string; expiresAt: Date }> {
+    const id = uuidv7();
+    const [row] = await tx.query(
+      `insert into browser_session (id, user_id, expires_at) values ($1, $2, now() + interval '${LIFETIME} seconds')
+       returning expires_at as "expiresAt"`,
+      [id, userId],
+    );
+    return { id, expiresAt: row.expiresAt };
+  }
+
+  /** The `jwt` cookie of a session, for one client: a compact JWS (contract.md §3.3.3). */
+  async sign(userId: string, clientId: string, session: { id: string; expiresAt: Date }): Promise<string> {
+    const key = await this.keys.current();
+    return new SignJWT({ sid: session.id, typ: 'session' })
+      .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: 'JWT', kid: key.kid })
+      .setIssuer(this.config.publicUrl)
+      .setSubject(userId)
+      .setAudience(clientId)
+      .setIssuedAt()
+      .setNotBefore('0s')
+      .setExpirationTime(session.expiresAt)
+      .sign(key.privateKey);
+  }
+
+  /** The signed-in browser that a cookie stands for, or null: anything wrong means signed out. */
+  async recognise(cookie: string): Promise<SignedInBrowser | null> {
+    const ticket = await this.verify(cookie);
+    if (!ticket) return null;
+    const { rows } = await poolOf(this.dataSource).query<{ username: string }>({
+      name: 'find_browser_session',
+      text: `select u.username from browser_session b join "user" u on u.id = b.user_id
+        where b.id = $1 and b.user_id = $2 and b.expires_at > now() and ${USER_IS_ACTIVE}`,
+      values: [ticket.sessionId, ticket.userId],
+    });
+    const [row] = rows;
+    const { sessionId: id, userId, clientId, expiresAt } = ticket;
+    return row ? { id, userId, clientId, expiresAt, username: row.username } : null;
+  }
+
+  /** Ends one; its pending codes go with it. */
+  async end(id: string, tx: EntityManager = this.rows.manager): Promise<void> {
+    await tx.delete(BrowserSession, { id });
+  }
+
+  /** The algorithm is pinned and the key is ours by `kid`; whatever else the header offers is not looked at (security.md R39). */
+  private async verify(cookie: string): Promise<Ticket | null> {
+    const kid = readKid(cookie);
+    const key = kid === null ? null : await this.keys.find(kid);
+    if (!key) return null;
+    try {
+      const { payload } = await jwtVerify(cookie, await importJWK(key.publicJwk, SIGNING_ALGORITHM), {
+        algorithms: [SIGNING_ALGORITHM],
+        issuer: this.config.publicUrl,
+        typ: 'JWT',
+        requiredClaims: ['sub', 'aud', 'sid', 'iat', 'nbf', 'exp'],
+      });
+      const { sub, aud, sid, exp, typ } = payload;
+      if (typ !== 'session' || typeof aud !== 'string' || !isUuid(sid) || !isUuid(sub)) return null;
+      return { sessionId: String(sid), userId: sub ?? '', clientId: aud, expiresAt: new Date((exp ?? 0) * 1000) };
+    } catch {
+      // Only the token is at fault here: the key came from our own row.
+      return null;
+    }
+  }
+}
+
+function readKid(cookie: string): string | null {
+  try {
+    return decodeProtectedHeader(cookie).kid ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,99 @@
+import type { ClientInfo } from '../common/client-info.js';
+import { randomSecret, sha256 } from '../common/secrets.js';
+import type { Config } from '../config/config.js';
+
+/** A statement prepared by name. */
+export interface NamedStatement {
+  name: string;
+  text: string;
+  values: unknown[];
+}
+
+/**
+ * The right to a session, as the text of a query that yields `session_id, user_id, application_id, scope` in one row or
+ * none: a code that is spent, a registration, a client's own request. Its parameters start at `GRANT_PARAMETER`.
+ */
+export interface Grant {
+  name: string;
+  sql: string;
+  values: unknown[];
+}
+
+/** The number of a grant's first parameter. */
+export const GRANT_PARAMETER = 9;
+
+/** A new id for a session, where a grant has to write it down as well. */
+export const NEXT_SESSION_ID = `nextval('session_id_seq')`;
+
+/** What a client gets for its grant (RFC 6749 §5.1). */
+export interface IssuedSession {
+  id: number;
+  accessToken: string;
+  /** Null for a client's own token. */
+  refreshToken: string | null;
+  scope: string;
+  createdAt: Date;
+  /** Seconds; 0 when the token never expires. */
+  expiresIn: number;
+  userId: string | null;
+  username: string | null;
+}
+
+/** What the statement answers. */
+export type IssuedRow = Pick<IssuedSession, 'id' | 'scope' | 'createdAt' | 'userId' | 'username'>;
+
+/** A lifetime in seconds as a moment; 0 is never. */
+export function expiryAfter(seconds: string): string {
+  return `(now() + make_interval(secs => nullif(${seconds}::int, 0)))`;
+}
+
+/**
+ * One data-modifying statement: the grant is spent, the session and its tokens are made, the journal is written, all or
+ * nothing in one commit; two at once are decided by the grant's row lock.
+ */
+export function issueStatement(config: Config, grant: Grant, client: ClientInfo) {
+  const [accessToken, refreshToken] = [randomSecret(), randomSecret()];
+  const { access_token_idle, refresh_token_idle, refresh_token_max } = config.oauth;
+  const statement: NamedStatement = {
+    name: `issue_session_${grant.name}`,
+    text: `
+      with granted as (${grant.sql}),
+      new_session as (
+        insert into session (id, user_id, application_id, scope, ip, user_agent, last_used_at)
+        select session_id, user_id, application_id, scope, $1, $2, now() from granted
+        returning id, user_id, application_id, scope, created_at
+      ),
+      new_access as (
+        insert into access_token (hash, session_id, scope, expires_at)
+        select $4, id, scope, ${expiryAfter('$6')} from new_session
+      ),
+      new_refresh as (
+        insert into refresh_token (hash, session_id, expires_at)
+        select $5, id, least(${expiryAfter('$7')}, ${expiryAfter('$8')}) from new_session where user_id is not null
+      ),
+      journal as (
+        insert into audit_event (type, user_id, application_id, ip, user_agent, request_id)
+        select 'token.issued', user_id, application_id, $1, $2, $3 from new_session
+      )
+      select s.id, s.scope, s.created_at as "createdAt", s.user_id as "userId", u.username
+      from new_session s left join "user" u on u.id = s.user_id`,
+    values: [
+      client.ip,
+      client.userAgent,
+      client.requestId,
+      sha256(accessToken),
+      sha256(refreshToken),
+      access_token_idle,
+      refresh_token_idle,
+      refresh_token_max,
+      ...grant.values,
+    ],
+  };
+  const complete = (row: IssuedRow): IssuedSession => ({
+    ...row,
+    accessToken,
+    refreshToken: row.userId === null ? null : refreshToken,
+    expiresIn: access_token_idle,
+  });
+  return { statement, complete };
+}

@@ -1,0 +1,25 @@
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import { Session } from './session.entity.js';
+
+/** One refresh token of a session; used ones are kept, so that their reuse is noticed. */
+@Entity()
+@Index('refresh_token_of_session', ['sessionId'])
+export class RefreshToken {
+  /** SHA-256 of the token. */
+  @PrimaryColumn({ type: 'bytea' })
+  hash: Buffer;
+
+  @Column({ type: 'bigint' })
+  sessionId: number;
+
+  @ManyToOne(() => Session, { onDelete: 'CASCADE', nullable: false })
+  @JoinColumn({ name: 'session_id', foreignKeyConstraintName: 'refresh_token_session' })
+  session: Session;
+
+  /** Null never expires. */
+  @Column({ type: 'timestamptz', nullable: true })
+  expiresAt: Date | null;
+
+  @Column({ type: 'timestamptz', nullable: true })
+  usedAt: Date | null;
+}

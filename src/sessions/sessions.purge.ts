@@ -1,0 +1,41 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+
+/** What has ended is kept this long, so that the reuse of an old token can still be told from an unknown one. */
+const KEPT = `interval '30 days'`;
+
+/** Removes what has ended: sessions, tokens, browsers, retired keys, and client programs that nobody uses (contract.md §1.2). */
+@Injectable()
+export class SessionsPurge {
+  private readonly log = new Logger(SessionsPurge.name);
+
+  constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
+
+  @Interval(600_000)
+  async run(): Promise<void> {
+    try {
+      await this.purge();
+    } catch (err) {
+      this.log.warn({ err }, 'Ended sessions could not be purged now');
+    }
+  }
+
+  /** Each statement is complete in itself, so that replicas may do the same at once. */
+  async purge(): Promise<void> {
+    const statements = [
+      `delete from browser_session where expires_at < now()`,
+      `delete from access_token where expires_at < now() - interval '1 hour' and retired`,
+      // A session has ended when it was revoked, or when nothing of it can be used any more.
+      `update application set ever_used = true where not ever_used and id in (select application_id from session where user_id is not null)`,
+      `delete from session s where s.revoked_at < now() - ${KEPT}
+         or (not exists (select from access_token t where t.session_id = s.id and (t.expires_at is null or t.expires_at > now() - ${KEPT}))
+           and not exists (select from refresh_token r where r.session_id = s.id and (r.expires_at is null or r.expires_at > now() - ${KEPT})))`,
+      `delete from signing_key where retired_at < now() - ${KEPT}`,
+      `delete from application a where not a.ever_used and a.builtin is null and a.created_at < now() - interval '90 days'
+         and not exists (select from session s where s.application_id = a.id and s.created_at > now() - interval '90 days')`,
+    ];
+    for (const statement of statements) await this.dataSource.query(statement);
+  }
+}
