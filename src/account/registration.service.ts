@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { ApplicationsService } from '../applications/applications.service.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { ClientInfo } from '../common/client-info.js';
+import { type Detail, Refusal } from '../common/errors.js';
+import { grantable } from '../common/scopes.js';
+import { Config } from '../config/config.js';
+import { GRANT_PARAMETER, type IssuedSession, NEXT_SESSION_ID } from '../sessions/issue-session.js';
+import type { Principal } from '../sessions/principal.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { UsersService } from '../users/users.service.js';
+import type { RegistrationBody } from './registration.dto.js';
+
+/** What a registration leads to. */
+export interface Registered {
+  /** The new person's token for the client that registered them; null when none did. */
+  issued: IssuedSession | null;
+  /** What keeps the account from being used now, as clients read it, and in words. */
+  identifier: string | null;
+  message: string;
+}
+
+/** Makes accounts for people who ask for one. */
+@Injectable()
+export class RegistrationService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly applications: ApplicationsService,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditService,
+    private readonly config: Config,
+    @InjectDataSource() private readonly dataSource: DataSource,
+  ) {}
+
+  /**
+   * Makes the account and, for a client's token, a session of its client, in one transaction.
+   * @throws Refusal `not_allowed` when registrations are closed, ValidationFailed naming every bad value
+   */
+  async register(body: RegistrationBody, caller: Principal | null, client: ClientInfo): Promise<Registered> {
+    const { enabled, approval } = this.config.registrations;
+    if (!enabled) throw new Refusal('not_allowed');
+    const displayName = body.display_name ?? body.fullname ?? '';
+    const user = await this.users.check(
+      {
+        username: body.username ?? '',
+        email: body.email || null,
+        password: body.password ?? '',
+        displayName,
+        note: body.bio ?? '',
+        locale: body.locale ?? null,
+        registrationReason: body.reason ?? null,
+        approvalPending: approval,
+      },
+      this.furtherProblems(body, displayName),
+    );
+    const issued = await this.dataSource.transaction(async (tx) => {
+      await this.users.insert(user, tx);
+      await this.audit.record(
+        { type: 'account.created', userId: user.id, applicationId: caller?.applicationId ?? null },
+        client,
+        tx,
+      );
+      return caller && this.issue(user.id, caller.applicationId, client, tx);
+    });
+    if (approval) return { issued, identifier: 'awaiting_approval', message: 'Your account is awaiting approval.' };
+    const message = 'You have been registered. Please sign in.';
+    return { issued, identifier: issued ? null : 'manual_login_required', message };
+  }
+
+  private furtherProblems(body: RegistrationBody, displayName: string): Detail[] {
+    const { email_required, approval } = this.config.registrations;
+    const blank = (field: string): Detail => ({ field, error: 'ERR_BLANK', description: "can't be blank" });
+    const tooLong = (field: string, max: number): Detail => ({
+      field,
+      error: 'ERR_TOO_LONG',
+      description: `is too long (maximum is ${max} characters)`,
+    });
+    return [
+      ...(body.agreement === true
+        ? []
+        : [{ field: 'agreement', error: 'ERR_ACCEPTED', description: 'must be accepted' } satisfies Detail]),
+      ...(email_required && !body.email ? [blank('email')] : []),
+      ...(approval && !body.reason?.trim() ? [blank('reason')] : []),
+      ...((body.reason?.length ?? 0) > 500 ? [tooLong('reason', 500)] : []),
+      ...(displayName.length > 100 ? [tooLong('display_name', 100)] : []),
+      ...((body.bio?.length ?? 0) > 5000 ? [tooLong('bio', 5000)] : []),
+    ];
+  }
+
+  private async issue(
+    userId: string,
+    applicationId: number,
+    client: ClientInfo,
+    tx: EntityManager,
+  ): Promise<IssuedSession | null> {
+    const application = await this.applications.get(applicationId);
+    const [user, app, scope] = [0, 1, 2].map((offset) => `$${GRANT_PARAMETER + offset}`);
+    return this.sessions.issue(
+      {
+        name: 'registration',
+        sql: `select ${NEXT_SESSION_ID} as session_id, ${user}::uuid as user_id, ${app}::bigint as application_id, ${scope}::text as scope`,
+        values: [userId, applicationId, grantable(application.scope.split(' '), false).join(' ')],
+      },
+      client,
+      tx,
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { LoggerModule } from 'nestjs-pino';
+import type { Logger } from 'pino';
+import { AccessModule } from './access/access.module.js';
+import { AccountModule } from './account/account.module.js';
+import { AuthModule } from './auth/auth.module.js';
+import { CommonModule } from './common/common.module.js';
+import type { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { ENTITIES } from './entities.js';
+import { FrontendConfigModule } from './frontend-config/frontend-config.module.js';
+import { InstanceModule } from './instance/instance.module.js';
+import { OAuthModule } from './oauth/oauth.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+
+/** The whole house, built on one configuration and one database. */
+@Module({})
+export class AppModule {
+  static on(config: Config, databaseUrl: string, log: Logger): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(config),
+        // Requests are logged by a hook, after the answer: middleware would cost every request more.
+        LoggerModule.forRoot({ pinoHttp: { logger: log }, forRoutes: [] }),
+        ScheduleModule.forRoot(),
+        DatabaseModule.at(databaseUrl, ENTITIES),
+        CommonModule,
+        AccessModule,
+        SessionsModule,
+        AccountModule,
+        InstanceModule,
+        FrontendConfigModule,
+        OAuthModule,
+        AuthModule,
+      ],
+    };
+  }
+}

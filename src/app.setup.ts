@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import fastifyCookie from '@fastify/cookie';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyCorsOptions } from '@fastify/cors';
+import type { FastifyInstance } from 'fastify';
+import { Logger as NestPinoLogger } from 'nestjs-pino';
+import { pino, type Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import { BODY_LIMIT, parseQuery, registerBodyParsers } from './common/body-parsers.js';
+import { answerClientError } from './common/client-error.js';
+import { registerRequestHooks } from './common/request-hooks.js';
+import { RouteTable } from './common/route-table.js';
+import type { Config, TrustProxy } from './config/config.js';
+import { setUpDocs } from './docs.setup.js';
+import { loggerOptions } from './logging.js';
+
+/** The longest a request may take to arrive, in milliseconds (contract.md §0.3). */
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Response headers that scripts of other origins may read. */
+const EXPOSED = [
+  'Link',
+  'Location',
+  'Retry-After',
+  'X-Request-Id',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+];
+
+/** The application, ready for requests but not listening: the rooms, and around them limits, parsers, headers, documents. */
+export async function createApp(
+  config: Config,
+  databaseUrl: string,
+  log: Logger = pino(loggerOptions(config.logLevel)),
+) {
+  const adapter = new FastifyAdapter({
+    logger: false,
+    skipMiddie: true,
+    multipart: false,
+    trustProxy: trustedProxies(config.trustProxy),
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { maxHeaderSize: 16 * 1024, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 2000 },
+    clientErrorHandler: answerClientError,
+    requestIdHeader: false,
+    genReqId: (request: IncomingMessage) =>
+      (config.trustProxy !== false && readRequestId(request.headers['x-request-id'])) || randomUUID(),
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 8192, querystringParser: parseQuery },
+  });
+  const fastify: FastifyInstance = adapter.getInstance();
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.on(config, databaseUrl, log), adapter, {
+    bodyParser: false,
+    abortOnError: false,
+    // Every module and route is told of while the house is built; only what is wrong matters to an operator.
+    logger: ['warn', 'error', 'fatal'],
+  });
+  const routes = app.get(RouteTable);
+  routes.watch(fastify);
+  setSecurityHeaders(app, config);
+  app.enableCors({ delegator: (request, done) => done(null, corsOptions(routes.allowsCors(request))) });
+  registerRequestHooks(fastify, log);
+  await app.register(fastifyCookie);
+  await registerBodyParsers(fastify);
+  setUpDocs(app, config);
+  await app.init();
+  app.useLogger(app.get(NestPinoLogger));
+  await fastify.ready();
+  return app;
+}
+
+/** The same on every answer; pages and documents set a policy of their own (contract.md §0.8). */
+function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {
+  app.useSecurityHeaders({
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    referrerPolicy: { policy: 'no-referrer' },
+    xContentTypeOptions: true,
+    xFrameOptions: { action: 'deny' },
+    strictTransportSecurity: config.https && { maxAge: 31_536_000, includeSubDomains: false },
+    crossOriginEmbedderPolicy: false,
+    crossOriginOpenerPolicy: false,
+    crossOriginResourcePolicy: false,
+    originAgentCluster: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false,
+  });
+}
+
+function corsOptions(isAllowed: boolean): FastifyCorsOptions {
+  if (!isAllowed) return { origin: false };
+  return {
+    origin: '*',
+    credentials: false,
+    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Requested-With'],
+    exposedHeaders: EXPOSED,
+    maxAge: 86_400,
+    optionsSuccessStatus: 204,
+    strictPreflight: false,
+  };
+}
+
+/** So many hops from our own socket, or these addresses (contract.md §1, `TRUST_PROXY`). */
+function trustedProxies(trust: TrustProxy) {
+  return typeof trust === 'number' ? (_address: string, hop: number) => hop < trust : trust;
+}
+
+/** A trusted proxy's request id, if it looks like one. */
+function readRequestId(header: string | string[] | undefined): string | null {
+  return typeof header === 'string' && /^[\w.:-]{1,100}$/.test(header) ? header : null;
+}
