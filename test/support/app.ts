@@ -1,0 +1,58 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { pino } from 'pino';
+import supertest from 'supertest';
+import { DataSource } from 'typeorm';
+import { createApp } from '../../src/app.setup.js';
+import { Config } from '../../src/config/config.js';
+import { loggerOptions } from '../../src/logging.js';
+import { createDatabase, type TestDatabase } from './database.js';
+
+/** The public URL of test apps that do not listen. */
+export const PUB = 'http://localhost:3000';
+
+/** A Gatehouse on a database of its own. */
+export interface TestApp {
+  app: NestFastifyApplication;
+  config: Config;
+  database: TestDatabase;
+  dataSource: DataSource;
+  /** Everything that was logged, as JSON lines. */
+  logs: string[];
+  http: supertest.Agent;
+  /** Listens on a free port of loopback and answers its origin; `PUBLIC_URL` follows when `follow` is set before. */
+  listen(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** What a test wants to be different. Limits are off unless they are what is tested. */
+export type Adjust = (config: Config) => void;
+
+/** Starts a Gatehouse; close it in `afterAll`. `database` shares one with another replica. */
+export async function startApp(adjust: Adjust = () => {}, database?: TestDatabase): Promise<TestApp> {
+  const config = Object.assign(new Config(), {
+    publicUrl: PUB,
+    secretKey: 'a test key of more than thirty-two characters',
+  });
+  config.limits.enabled = false;
+  adjust(config);
+  const own = database ?? (await createDatabase());
+  const logs: string[] = [];
+  const log = pino(loggerOptions('debug'), { write: (line: string) => logs.push(line) });
+  const app = await createApp(config, own.url, log);
+  return {
+    app,
+    config,
+    database: own,
+    dataSource: app.get(DataSource),
+    logs,
+    http: supertest(app.getHttpServer()) as unknown as supertest.Agent,
+    listen: async () => {
+      await app.listen(0, '127.0.0.1');
+      return `http://127.0.0.1:${(app.getHttpServer().address() as { port: number }).port}`;
+    },
+    close: async () => {
+      await app.close();
+      if (!database) await own.drop();
+    },
+  };
+}
