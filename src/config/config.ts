@@ -104,6 +104,7 @@ export type TrustProxy = false | number | string[];
 
 /** The levels that `LOG_LEVEL` understands. */
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+/** One of them. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Everything the operator decides, validated, typed and with defaults: the one value that every room reads. */
