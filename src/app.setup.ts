@@ -19,6 +19,9 @@ import { loggerOptions } from './logging.js';
 /** The longest a request may take to arrive, in milliseconds (contract.md §0.3). */
 const REQUEST_TIMEOUT_MS = 30_000;
 
+/** Where no route is. */
+const UNKNOWN_PATH = '/.unknown';
+
 /** Response headers that scripts of other origins may read. */
 const EXPOSED = [
   'Link',
@@ -45,6 +48,9 @@ export async function createApp(
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { maxHeaderSize: 16 * 1024, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 2000 },
     clientErrorHandler: answerClientError,
+    rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNKNOWN_PATH),
+    // What arrives while we stop is still answered; the proxy hears of it from readiness.
+    return503OnClosing: false,
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) =>
       (config.trustProxy !== false && readRequestId(request.headers['x-request-id'])) || randomUUID(),
@@ -99,7 +105,8 @@ function corsOptions(isAllowed: boolean): FastifyCorsOptions {
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Requested-With'],
     exposedHeaders: EXPOSED,
     maxAge: 86_400,
-    optionsSuccessStatus: 204,
+    // Answered by our own hook, so that a preflight carries the headers of every answer.
+    preflightContinue: true,
     strictPreflight: false,
   };
 }
@@ -107,6 +114,17 @@ function corsOptions(isAllowed: boolean): FastifyCorsOptions {
 /** So many hops from our own socket, or these addresses (contract.md §1, `TRUST_PROXY`). */
 function trustedProxies(trust: TrustProxy) {
   return typeof trust === 'number' ? (_address: string, hop: number) => hop < trust : trust;
+}
+
+/** The router answers broken escapes by itself, without our hooks; as an unknown path they get our answer. */
+function isDecodable(url: string): boolean {
+  if (!url.includes('%')) return true;
+  try {
+    decodeURIComponent(url.split('?', 1)[0] ?? '');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A trusted proxy's request id, if it looks like one. */

@@ -2,37 +2,48 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { canonicalAddress } from './client-info.js';
 import { Refusal } from './errors.js';
+import { sha256 } from './secrets.js';
 
 /** The longest URL we read, in bytes (contract.md §0.3). */
 const MAX_URL = 8 * 1024;
 
-/** What every request goes through before its route, and every answer after it. */
+/** What every request goes through before its route, and every answer after it; plain callbacks, because this is the hot path. */
 export function registerRequestHooks(fastify: FastifyInstance, log: Logger): void {
-  fastify.addHook('onRequest', async (request, reply) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply);
-    if (request.raw.url !== undefined && request.raw.url.length > MAX_URL) throw new Refusal('url_too_long');
-    if (request.method === 'HEAD' && request.routeOptions.config.noHead) {
-      throw new Refusal('method_not_allowed', undefined, { allow: ['GET'] });
-    }
-    if (!request.is404 && !isSpelledAsRegistered(request)) reply.callNotFound();
+    const refusal = refusalOf(request);
+    if (refusal) done(refusal);
+    else if (isAllowedPreflight(request, reply)) void reply.code(204).send();
+    else if (!request.is404 && !isSpelledAsRegistered(request)) reply.callNotFound();
+    else done();
   });
-  // Also on an empty answer, because masto's library refuses one without a type it knows (contract.md §0.8).
-  fastify.addHook('onSend', async (_request, reply) => {
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    // Also on an empty answer, because masto's library refuses one without a type it knows (contract.md §0.8).
     if (!reply.hasHeader('content-type')) void reply.type('application/json; charset=utf-8');
+    const isUnchanged = request.routeOptions.config.cacheable && reply.statusCode === 200 && matchesTag(request, reply, payload);
+    if (isUnchanged) void reply.code(304);
+    done(null, isUnchanged ? '' : payload);
   });
-  fastify.addHook('onResponse', async (request, reply) => {
-    const level = reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'info' : 'debug';
-    if (!log.isLevelEnabled(level)) return;
-    const { id: reqId, method, ip } = request;
-    const path = request.raw.url?.split('?', 1)[0];
-    const durationMs = Math.round(reply.elapsedTime);
-    log[level]({ reqId, method, path, ip: canonicalAddress(ip), status: reply.statusCode, durationMs }, 'request');
+  fastify.addHook('onResponse', (request, reply, done) => {
+    logAnswer(log, request, reply);
+    done();
   });
 }
 
 function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
   void reply.header('x-request-id', request.id);
   void reply.header('cache-control', request.routeOptions.config.cacheable ? 'public, max-age=60' : 'no-store');
+}
+
+function refusalOf({ raw, method, routeOptions }: FastifyRequest): Refusal | null {
+  if (raw.url !== undefined && raw.url.length > MAX_URL) return new Refusal('url_too_long');
+  if (method === 'HEAD' && routeOptions.config.noHead) return new Refusal('method_not_allowed', undefined, { allow: ['GET'] });
+  return null;
+}
+
+/** The CORS hook, which runs before this one, has answered it in its headers. */
+function isAllowedPreflight({ method }: FastifyRequest, reply: FastifyReply): boolean {
+  return method === 'OPTIONS' && reply.hasHeader('access-control-allow-methods');
 }
 
 /** The router decodes a path before it matches; we only take the fixed parts as they are registered (security.md R4). */
@@ -42,4 +53,19 @@ function isSpelledAsRegistered({ raw, routeOptions }: FastifyRequest): boolean {
   const sent = path.split('/');
   const registered = (routeOptions.url ?? '').split('/');
   return registered.every((part, index) => part.startsWith(':') || part === '*' || part === sent[index]);
+}
+
+/** Tags a cacheable answer with its content, and tells whether the caller has it already (RFC 9110 §13.1.2). */
+function matchesTag(request: FastifyRequest, reply: FastifyReply, payload: unknown): boolean {
+  if (typeof payload !== 'string') return false;
+  const tag = `"${sha256(payload).toString('base64url').slice(0, 27)}"`;
+  void reply.header('etag', tag);
+  return (request.headers['if-none-match'] ?? '').split(/\s*,\s*/).some((sent) => sent === '*' || sent.replace(/^W\//, '') === tag);
+}
+
+function logAnswer(log: Logger, { id: reqId, method, ip, raw }: FastifyRequest, { statusCode, elapsedTime }: FastifyReply): void {
+  const level = statusCode >= 500 ? 'error' : statusCode >= 400 ? 'info' : 'debug';
+  if (!log.isLevelEnabled(level)) return;
+  const path = raw.url?.split('?', 1)[0];
+  log[level]({ reqId, method, path, ip: canonicalAddress(ip), status: statusCode, durationMs: Math.round(elapsedTime) }, 'request');
 }

@@ -18,7 +18,6 @@ export interface EmbeddedPostgresOptions {
   durable: boolean;
   /** `attach` uses a live server and leaves it alone; `refuse` lets a dying one end (10 s at most), then throws. */
   whenRunning: 'attach' | 'refuse';
-  /** Further server settings. */
   settings?: Record<string, string>;
 }
 
@@ -49,9 +48,9 @@ const GRACE_MS = 2_000;
 /** The port was taken meanwhile, another start was faster, or children of a killed server are still ending. */
 const WORTH_ANOTHER_TRY = /Address already in use|"postmaster.pid" (already exists|is empty)|is still in use/;
 /**
- * Runs "$@" in the shell's place and leaves a second shell behind, which reads descriptor 3. Node alone holds its far
- * end. A line says that the program has ended by itself. An end without a line says that we let go, or that Node died,
- * of whatever: SIGINT is PostgreSQL's fast stop, and $0 a copy of the programs to remove, or empty.
+ * Runs "$@" in the shell's place and leaves a second shell behind, which reads descriptor 3. Node alone holds the far
+ * end: a line there says that the program has ended by itself, and an end without one, that we let go or that Node has
+ * died, of whatever. SIGINT is PostgreSQL's fast stop; $0 is a copy of the programs to remove, or empty.
  */
 const TETHER = '({ read -r line || { kill -INT $$; rm -rf "$0"; }; } <&3 >/dev/null 2>&1 &); exec "$@" 3<&-';
 
@@ -146,8 +145,7 @@ async function launch(start: Start): Promise<EmbeddedPostgres | undefined> {
   // made for pg_ctl, names a process that is no server; unlike deleting the file, it leaves the other guards up.
   const lock = await readLockFile(start.cluster);
   const env = lock.held ? {} : { PG_GRANDPARENT_PID: lock.pid };
-  const command = [join(start.bin, 'postgres'), ...flags];
-  const { outcome, log, stop } = await runTethered(start, start.cluster, command, '', env);
+  const { outcome, log, stop } = await runTethered(start, start.cluster, [`${start.bin}/postgres`, ...flags], '', env);
   if (outcome === 'ready') return { url, stop };
   if (!WORTH_ANOTHER_TRY.test(log) || Date.now() > start.deadline) throw failure(`did not start (${outcome})`, log);
   return pause(50, undefined);
@@ -167,8 +165,7 @@ async function runTethered(start: Start, cwd: string, command: string[], input =
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
   const pipes = child.stdio.filter((pipe) => pipe instanceof Socket);
-  const tether = pipes.at(-1);
-  const cut = () => tether?.destroy();
+  const cut = () => pipes.at(-1)?.destroy();
   for (const pipe of pipes) pipe.on('error', () => {});
   child.stdin?.end(input);
   let log = '';
@@ -179,7 +176,7 @@ async function runTethered(start: Start, cwd: string, command: string[], input =
       if (log.includes('ready to accept connections')) resolve('ready');
     });
   });
-  child.once('exit', () => tether?.end('\n', cut));
+  child.once('exit', () => pipes.at(-1)?.end('\n', cut));
   const ended = once(child, 'close').then(([code]) => String(code), String);
   const outcome = await Promise.race([ready, ended, pause(start.deadline - Date.now(), 'too late', { ref: false })]);
   if (outcome !== 'ready') cut();

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
@@ -21,7 +21,7 @@ interface Use {
  * than the request. What a crash loses is a few seconds of "last used", never a token.
  */
 @Injectable()
-export class LastUse implements OnModuleDestroy {
+export class LastUse implements BeforeApplicationShutdown {
   private readonly log = new Logger(LastUse.name);
   private uses = new Map<number, Use>();
 
@@ -45,7 +45,7 @@ export class LastUse implements OnModuleDestroy {
     }
   }
 
-  async onModuleDestroy(): Promise<void> {
+  async beforeApplicationShutdown(): Promise<void> {
     await this.flush();
   }
 

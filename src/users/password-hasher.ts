@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { Refusal } from '../common/errors.js';
 
@@ -20,7 +20,7 @@ const WORKER = new URL(`./password-worker${import.meta.url.slice(import.meta.url
  * line, so that a storm of sign-ins slows down sign-ins only.
  */
 @Injectable()
-export class PasswordHasher implements OnModuleDestroy {
+export class PasswordHasher implements OnApplicationShutdown {
   private readonly pool = new Piscina({
     filename: WORKER.href,
     minThreads: 1,
@@ -45,7 +45,8 @@ export class PasswordHasher implements OnModuleDestroy {
     return matches === true && stored !== null;
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** After the last request: sign-ins in flight are finished first. */
+  async onApplicationShutdown(): Promise<void> {
     await this.pool.destroy();
   }
 
