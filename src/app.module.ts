@@ -15,26 +15,29 @@ import { InstanceModule } from './instance/instance.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 
-/** The whole house, built on one configuration and one database. */
-@Module({})
+/** The whole house: its rooms, which `nest generate` adds to, on one configuration and one database. */
+@Module({
+  imports: [
+    CommonModule,
+    AccessModule,
+    SessionsModule,
+    AccountModule,
+    InstanceModule,
+    FrontendConfigModule,
+    OAuthModule,
+    AuthModule,
+  ],
+})
 export class AppModule {
   static on(config: Config, databaseUrl: string, log: Logger): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.with(config),
+        DatabaseModule.at(databaseUrl, ENTITIES),
+        ScheduleModule.forRoot(),
         // Requests are logged by a hook, after the answer: middleware would cost every request more.
         LoggerModule.forRoot({ pinoHttp: { logger: log }, forRoutes: [] }),
-        ScheduleModule.forRoot(),
-        DatabaseModule.at(databaseUrl, ENTITIES),
-        CommonModule,
-        AccessModule,
-        SessionsModule,
-        AccountModule,
-        InstanceModule,
-        FrontendConfigModule,
-        OAuthModule,
-        AuthModule,
       ],
     };
   }
