@@ -39,7 +39,9 @@ export function createDocument(app: NestFastifyApplication, config: Config): Ope
   const document = SwaggerModule.createDocument(app, builder.build(), {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}.${method}`,
   });
-  return letOAuth2AuthorizeToo(document);
+  letOAuth2AuthorizeToo(document);
+  listAliasesOnce(document);
+  return document;
 }
 
 /** Serves Swagger UI and the document; "Authorize" signs in through our own front door, as a public client of ours. */
@@ -64,13 +66,19 @@ export function setUpDocs(app: NestFastifyApplication, config: Config): void {
 }
 
 /** A route that takes a bearer token takes one that Swagger UI got by itself as well. */
-function letOAuth2AuthorizeToo(document: OpenAPIObject): OpenAPIObject {
+function letOAuth2AuthorizeToo(document: OpenAPIObject): void {
   for (const path of Object.values(document.paths)) {
     for (const operation of [path.get, path.post, path.put, path.patch, path.delete]) {
       if (operation?.security?.some((scheme) => 'bearer' in scheme)) operation.security.push({ oauth2: [] });
     }
   }
-  return document;
+}
+
+/** The `.json` spelling that Pleroma-FE uses of a path is the same route: listed twice it would only be in the way. */
+function listAliasesOnce({ paths }: OpenAPIObject): void {
+  for (const path of Object.keys(paths)) {
+    if (path.endsWith('.json') && path.slice(0, -5) in paths) delete paths[path];
+  }
 }
 
 /** The public client that Swagger UI signs in with. */
