@@ -1,4 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Test } from 'supertest';
 import { UsersService } from '../../src/users/users.service.js';
 import type { TestApp } from './app.js';
 
@@ -130,4 +133,116 @@ export async function obtainTokens(
 export function pkcePair(): { verifier: string; challenge: string } {
   const verifier = randomBytes(32).toString('base64url');
   return { verifier, challenge: createHash('sha256').update(verifier).digest('base64url') };
+}
+
+/** A code that has been approved and waits to be redeemed. */
+export async function obtainCode(
+  test: TestApp,
+  client: TestClient,
+  identifier: string,
+  more: Record<string, string | undefined> = {},
+): Promise<string> {
+  return approve(test, client, await signIn(test, client, identifier, more));
+}
+
+/** Posts JSON to the token endpoint with a client's credentials; fields come on top, and undefined ones are left out. */
+export function requestToken({ http }: TestApp, client: TestClient, fields: Record<string, unknown>): Test {
+  const { client_id, client_secret } = client;
+  return http.post('/oauth/token').send({ client_id, client_secret: client_secret ?? undefined, ...fields });
+}
+
+/** The fields by which a client redeems a code. */
+export function redemption(client: TestClient, code: string): Record<string, string> {
+  return { grant_type: 'authorization_code', redirect_uri: client.redirect_uri, code };
+}
+
+/** What a route that takes any live token answers to this one: 200 while it lives. */
+export async function statusOf({ http }: TestApp, accessToken: string): Promise<number> {
+  return (await http.get('/api/v1/apps/verify_credentials').auth(accessToken, { type: 'bearer' })).status;
+}
+
+/** The ways to send fields that every route with a body reads (contract.md §0.3). */
+export const BODY_FORMS = ['json', 'form', 'multipart'] as const;
+
+/** Sends fields in one of them. */
+export function sendAs(request: Test, form: (typeof BODY_FORMS)[number], fields: Record<string, string>): Test {
+  return form === 'multipart' ? request.field(fields) : request.type(form).send(fields);
+}
+
+/** The types of the journal's events of one client program, oldest first. */
+export async function journalOf({ dataSource }: TestApp, client: TestClient): Promise<string[]> {
+  const rows: { type: string }[] = await dataSource.query(
+    'select type from audit_event where application_id = $1 order by id',
+    [client.id],
+  );
+  return rows.map(({ type }) => type);
+}
+
+/** Posts the login form as frontends do: OAuth parameters in the query, the two fields in the body. */
+export function postLogin(
+  { http }: TestApp,
+  query: Record<string, string>,
+  fields: Record<string, unknown> = { identifier: 'alice', password: PASSWORD },
+) {
+  return http.post('/api/auth/login').query(query).type('form').send(fields);
+}
+
+/** Where an answer sends the browser, and with which parameters. */
+export function redirectOf(answer: { headers: Record<string, string> }): { to: string; sent: Record<string, string> } {
+  const location = answer.headers['location'];
+  if (location === undefined) throw new Error('The answer is no redirect');
+  const [to = '', query = ''] = location.split(/\?(.*)/s);
+  return { to, sent: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+/** The `Set-Cookie` lines of an answer. */
+export function cookiesOf(answer: { headers: Record<string, unknown> }): string[] {
+  return (answer.headers['set-cookie'] ?? []) as string[];
+}
+
+/** How many rows every table has. */
+export async function countRows({ dataSource }: TestApp): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { tableName } of dataSource.entityMetadatas) {
+    const [row] = await dataSource.query(`select count(*)::int as count from "${tableName}"`);
+    counts[tableName] = row.count;
+  }
+  return counts;
+}
+
+/** Status and whole body of an answer, to be compared at once. */
+export async function outcomeOf(request: Test): Promise<{ status: number; body: unknown }> {
+  const { status, body } = await request;
+  return { status, body };
+}
+
+/** What every grant that does not hold is answered with (RFC 6749 §5.2). */
+export const INVALID_GRANT = {
+  status: 400,
+  body: { error: 'invalid_grant', error_description: 'The grant is invalid, expired or already used' },
+};
+
+/** One request exactly as given: no client library tidies its path, headers or body. */
+export function ask(
+  { app }: TestApp,
+  method: string,
+  path: string,
+  headers: Record<string, string | string[]> = {},
+  body?: string | Buffer,
+): Promise<{ status: number; headers: Record<string, string>; text: string }> {
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof ask>>>();
+  const isChunked = 'transfer-encoding' in headers;
+  const length = body === undefined || isChunked ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const sent = httpRequest({ host: '127.0.0.1', port, method, path, headers: { ...length, ...headers }, agent: false });
+  sent.on('response', (answer) => {
+    let text = '';
+    answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    answer.on('end', () =>
+      resolve({ status: answer.statusCode ?? 0, headers: answer.headers as Record<string, string>, text }),
+    );
+  });
+  sent.on('error', reject);
+  sent.end(body);
+  return promise;
 }
