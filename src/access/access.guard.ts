@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { SignedInBrowser } from '../browsers/signed-in-browser.js';
-import { clientInfo } from '../common/client-info.js';
+import { clientInfo, networkOf } from '../common/client-info.js';
 import { refuseCrossSite } from '../common/cross-site.js';
 import { Refusal } from '../common/errors.js';
 import type { Access } from '../common/route-config.js';
@@ -58,11 +58,18 @@ export class AccessGuard implements CanActivate {
   }
 
   private async count(budget: BudgetName, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const state = await this.limits.consumeByAddress(budget, clientInfo(request).ip);
+    const state = await this.limits.tryConsume(budget, networkOf(clientInfo(request).ip));
     if (!state) return;
-    void reply.header('x-ratelimit-limit', String(state.limit));
-    void reply.header('x-ratelimit-remaining', String(state.remaining));
-    void reply.header('x-ratelimit-reset', state.resetAt.toISOString());
+    const { limit, remaining, resetAt } = state;
+    void reply.header('x-ratelimit-limit', String(limit));
+    void reply.header('x-ratelimit-remaining', String(Math.max(0, remaining)));
+    void reply.header('x-ratelimit-reset', resetAt.toISOString());
+    // The refusal carries these headers too: the route is rate-limited whatever it answers (contract.md §0.8).
+    if (remaining < 0) {
+      throw new Refusal('throttled', undefined, {
+        retryAfter: Math.max(1, Math.ceil((resetAt.getTime() - Date.now()) / 1000)),
+      });
+    }
   }
 }
 

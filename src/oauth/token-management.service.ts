@@ -5,7 +5,7 @@ import { ApplicationsService, type ClientCredential, isAuthenticated } from '../
 import { isPublic } from '../applications/client.js';
 import type { ClientInfo } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
-import { sha256 } from '../common/secrets.js';
+import { looksLikeSecret, sha256 } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { poolOf } from '../database/pool.js';
 import { LimitsService } from '../limits/limits.service.js';
@@ -42,7 +42,10 @@ export class TokenManagementService {
    */
   introspect(credential: ClientCredential, token: string, from: ClientInfo): Promise<Introspection | null> {
     return this.limits.countFailures('token_failures', from.ip, async () => {
-      const found = await introspectToken(poolOf(this.dataSource), credential.clientId, sha256(token));
+      // An id of another form, which HTTP Basic may carry with any character, never reaches the statement.
+      const found = looksLikeSecret(credential.clientId)
+        ? await introspectToken(poolOf(this.dataSource), credential.clientId, sha256(token))
+        : null;
       if (!found || isPublic(found) || !isAuthenticated(found, credential.secret)) throw new Refusal('invalid_client');
       const mayKnow =
         found.tokenClientId === found.clientId || this.config.oauth.introspection_clients.includes(found.clientId);

@@ -3,7 +3,7 @@ import { ApplicationsService, type ClientCredential } from '../applications/appl
 import { isPublic, type OAuthClient, uncoveredScope } from '../applications/client.js';
 import type { ClientInfo } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
-import { covers, grantable, readScope } from '../common/scopes.js';
+import { covers, grantable, isKnownScope, readScope } from '../common/scopes.js';
 import { LimitsService } from '../limits/limits.service.js';
 import { GRANT_PARAMETER, type IssuedSession, NEXT_SESSION_ID } from '../sessions/issue-session.js';
 import { SessionsService } from '../sessions/sessions.service.js';
@@ -95,7 +95,7 @@ export class TokenService {
   private async demandSubset(token: string, client: OAuthClient, scope: string): Promise<void> {
     const words = wantedWords(scope);
     const held = await this.sessions.scopeOfRefreshToken(token, client.id);
-    if (held && !words.every((word) => covers(held, word))) throw new Refusal('invalid_scope');
+    if (held && !words.every((word) => isKnownScope(word) && covers(held, word))) throw new Refusal('invalid_scope');
   }
 }
 

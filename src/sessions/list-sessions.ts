@@ -20,7 +20,8 @@ const MOST = 100;
 
 /**
  * A person's live sessions in one prepared statement: the calling one first, then by last use. The newest ids are taken
- * from the index `(user_id, id)` first, so that one account with ten thousand sessions costs no more than the list.
+ * from the index `(user_id, id)` first, so that one account with ten thousand sessions costs no more than the list; only
+ * live ones count, so that expired ones crowd nothing out.
  */
 export async function listSessions(pool: Pool, userId: string, currentId: number): Promise<ListedSession[]> {
   const { rows } = await pool.query<ListedSession>({
@@ -33,7 +34,11 @@ export async function listSessions(pool: Pool, userId: string, currentId: number
       from (
         select * from session where user_id = $1 and revoked_at is null and id = $2
         union all
-        (select * from session where user_id = $1 and revoked_at is null and id <> $2 order by id desc limit ${MOST})
+        (select o.* from session o
+          cross join lateral (
+            select from access_token where session_id = o.id and (expires_at is null or expires_at > now()) limit 1
+          ) live
+          where o.user_id = $1 and o.revoked_at is null and o.id <> $2 order by o.id desc limit ${MOST})
       ) s
         join application a on a.id = s.application_id
         join lateral (

@@ -37,11 +37,12 @@ export async function refreshSession(
         where r.hash = $4 and s.id = r.session_id and s.application_id = $5 and s.revoked_at is null
           and (r.expires_at is null or r.expires_at > now()) and (r.used_at is null or r.used_at > now() - ${OVERLAP})
           and ${USER_IS_ACTIVE}
-        returning s.id, coalesce($6, s.scope) as scope, s.created_at, s.user_id, s.application_id, u.username
+        returning s.id, coalesce($6, s.scope) as scope, s.created_at, s.user_id, s.application_id, u.username,
+          r.used_at = now() as is_first_use
       ),
       retired as (
         update access_token t set retired = true, expires_at = least(t.expires_at, now() + ${OVERLAP})
-        from spent where t.session_id = spent.id and not t.retired
+        from spent where t.session_id = spent.id and not t.retired and spent.is_first_use
       ),
       new_access as (
         insert into access_token (hash, session_id, scope, expires_at)

@@ -60,8 +60,8 @@ export class SessionsController {
   }
 }
 
-/** Anything but a plain positive integer below 2^53 is missing, not malformed (contract.md §0.2). */
-function readSessionId(id: string): number {
+/** A session's id in a path: anything but a plain positive integer below 2^53 is missing, not malformed (contract.md §0.2). */
+export function readSessionId(id: string): number {
   const text = id.replace(/\.json$/, '');
   if (!/^[1-9]\d{0,15}$/.test(text) || !Number.isSafeInteger(Number(text))) throw new Refusal('record_not_found');
   return Number(text);
