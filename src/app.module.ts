@@ -13,6 +13,7 @@ import { ENTITIES } from './entities.js';
 import { FrontendConfigModule } from './frontend-config/frontend-config.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
+import { PagesModule } from './pages/pages.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 
 /** The whole house: its rooms, which `nest generate` adds to, on one configuration and one database. */
@@ -38,6 +39,7 @@ export class AppModule {
         ScheduleModule.forRoot(),
         // Requests are logged by a hook, after the answer: middleware would cost every request more.
         LoggerModule.forRoot({ pinoHttp: { logger: log }, forRoutes: [] }),
+        PagesModule.on(config),
       ],
     };
   }

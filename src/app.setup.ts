@@ -15,6 +15,7 @@ import { RouteTable } from './common/route-table.js';
 import type { Config, TrustProxy } from './config/config.js';
 import { setUpDocs } from './docs.setup.js';
 import { loggerOptions } from './logging.js';
+import { serveAssets } from './pages/serve-assets.js';
 
 /** The longest a request may take to arrive, in milliseconds (contract.md §0.3). */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -70,6 +71,7 @@ export async function createApp(
   registerRequestHooks(fastify, log);
   await app.register(fastifyCookie);
   await registerBodyParsers(fastify);
+  await serveAssets(fastify);
   setUpDocs(app, config);
   await app.init();
   app.useLogger(app.get(NestPinoLogger));

@@ -21,16 +21,26 @@ export function isRedirectUri(uri: string, allowHttp: boolean): boolean {
   return true;
 }
 
-/** What a person can recognise a redirect by: its host, or its scheme when it is a private one. */
+/**
+ * What a person can recognise a redirect by: its host, or its scheme when it is a private one, because anybody may write
+ * any host behind a scheme of their own.
+ */
 export function redirectHost(uri: string): string {
   if (uri === OUT_OF_BAND) return 'a code to copy';
   const url = new URL(uri);
-  return url.host || url.protocol;
+  return isWeb(url) ? url.host : url.protocol;
 }
 
-/** The source that a content security policy must allow for a form to end at this URI. */
+/**
+ * The source that a content security policy must allow for a form to end at this URI. CSP3 §2.3.1 knows hosts of letters,
+ * digits, hyphens and dots: any other (an IPv6 address, or one that would end the directive) is allowed by its scheme.
+ */
 export function redirectSource(uri: string): string | null {
   if (uri === OUT_OF_BAND) return null;
   const url = new URL(uri);
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url.origin : url.protocol;
+  return isWeb(url) && /^[a-z0-9.-]+$/.test(url.hostname) ? url.origin : url.protocol;
+}
+
+function isWeb({ protocol }: URL): boolean {
+  return protocol === 'https:' || protocol === 'http:';
 }

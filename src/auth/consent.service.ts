@@ -8,7 +8,7 @@ import type { SignedInBrowser } from '../browsers/signed-in-browser.js';
 import type { ClientInfo } from '../common/client-info.js';
 import { AuthorizationRefusal, type OAuthParameters, Refusal } from '../common/errors.js';
 import { clientUrl } from '../common/oauth-redirects.js';
-import { covers, readScope } from '../common/scopes.js';
+import { covers, isKnownScope, readScope } from '../common/scopes.js';
 import { Config } from '../config/config.js';
 import type { AuthorizationCode } from '../oauth/authorization-code.entity.js';
 import { AuthorizationCodesService } from '../oauth/authorization-codes.service.js';
@@ -111,7 +111,7 @@ export class ConsentService {
 }
 
 /** The same browser session, person and client that got the code (security.md R48). */
-function belongsTo(code: AuthorizationCode, browser: SignedInBrowser): boolean {
+export function belongsTo(code: AuthorizationCode, browser: SignedInBrowser): boolean {
   return (
     code.browserSessionId === browser.id &&
     code.userId === browser.userId &&
@@ -123,6 +123,8 @@ function narrowedScope({ scope }: AuthorizationCode, wanted: string | undefined)
   if (wanted === undefined) return scope;
   const words = readScope(wanted);
   const held = scope.split(' ');
-  if (words === null || !words.every((word) => covers(held, word))) throw new Refusal('invalid_scope');
+  if (words === null || !words.every((word) => isKnownScope(word) && covers(held, word))) {
+    throw new Refusal('invalid_scope');
+  }
   return words.join(' ');
 }

@@ -16,6 +16,7 @@ import { ApiFailures } from '../common/api-failures.js';
 import { BODY_TYPES } from '../common/body-types.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
 import type { Parameters } from '../common/parameters.js';
+import { Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
 import { AuthorizationParameters } from '../oauth/authorization-request.js';
 import { follow } from './browser-step.js';
@@ -68,6 +69,7 @@ export class LoginController {
 
   @Post('logout')
   @Browser()
+  @Speaks('oauth')
   @ApiOperation({ summary: 'Sign this browser out; access tokens live on.' })
   @ApiFoundResponse({ description: 'To the home page.' })
   @ApiNoContentResponse({ description: 'When `Accept` names JSON only.' })

@@ -18,7 +18,7 @@ export class LoginBody {
 
 /**
  * Reads the two fields of the form. Not a pipe, because the authorization request is checked before them.
- * @throws InvalidFields with status 422
+ * @throws InvalidFields with status 422, or 400 for control characters in the identifier
  */
 export function readLoginBody(body: Parameters): LoginBody {
   const identifier = fold(body['identifier']);
@@ -28,8 +28,9 @@ export function readLoginBody(body: Parameters): LoginBody {
   );
   if (problems.length > 0 || typeof identifier !== 'string' || typeof password !== 'string')
     throw new InvalidFields(problems, 422);
-  if (identifier.length > 254 || /\p{Cc}/u.test(identifier))
-    throw new InvalidFields([{ field: 'identifier', kind: 'invalid' }], 422);
+  if (identifier.length > 254) throw new InvalidFields([{ field: 'identifier', kind: 'invalid' }], 422);
+  // Characters that no identifier has are malformed everywhere (contract.md §0.3).
+  if (/\p{Cc}/u.test(identifier)) throw new InvalidFields([{ field: 'identifier', kind: 'invalid' }]);
   return { identifier, password };
 }
 

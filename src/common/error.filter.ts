@@ -12,6 +12,7 @@ import {
   ValidationFailed,
   type ErrorCode,
 } from './errors.js';
+import { sendPage } from './html-document.js';
 import { clientRefusalUrl, loginRefusalUrl } from './oauth-redirects.js';
 import { RouteTable } from './route-table.js';
 
@@ -71,16 +72,14 @@ export class ErrorFilter implements ExceptionFilter {
       void reply.code(302).header('location', url).send();
       return;
     }
-    addHeaders(refusal, dialect === 'plain', reply);
     // On browser routes nobody authenticates as a client, so an unknown one is a bad request (contract.md §3.3.1 row 3).
     const status =
       refusal.status === 401 && dialect !== 'oauth' && refusal.code === 'invalid_client' ? 400 : refusal.status;
+    addHeaders(refusal, status, reply);
     void reply.code(status).header('cache-control', 'no-store');
     if (access?.kind === 'browser' || (access === undefined && !request.url.startsWith('/api'))) {
       if (new Negotiator(request.raw).mediaType(['application/json', 'text/html']) === 'text/html') {
-        void reply
-          .type('text/html; charset=utf-8')
-          .send(errorPage(this.config.instance.title, status, refusal.message));
+        sendPage(reply, this.config, errorPage(this.config, status, refusal.message), { status });
         return;
       }
     }
@@ -117,7 +116,7 @@ function groupDetails({ details }: ValidationFailed): Record<string, object[]> {
   return groups;
 }
 
-function addHeaders({ code, facts, message }: Refusal, isPlain: boolean, reply: FastifyReply): void {
+function addHeaders({ code, facts, message }: Refusal, status: number, reply: FastifyReply): void {
   if (facts.retryAfter !== undefined || code === 'unavailable')
     void reply.header('retry-after', String(facts.retryAfter ?? 2));
   if (facts.allow) void reply.header('allow', facts.allow.join(', '));
@@ -132,7 +131,7 @@ function addHeaders({ code, facts, message }: Refusal, isPlain: boolean, reply: 
     );
   }
   // RFC 6749 §5.2
-  if (code === 'invalid_client' && !isPlain) void reply.header('www-authenticate', 'Basic realm="Gatehouse"');
+  if (code === 'invalid_client' && status === 401) void reply.header('www-authenticate', 'Basic realm="Gatehouse"');
   if (code === 'request_timeout') void reply.header('connection', 'close');
 }
 

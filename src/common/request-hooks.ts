@@ -11,6 +11,7 @@ const MAX_URL = 8 * 1024;
 export function registerRequestHooks(fastify: FastifyInstance, log: Logger): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply);
+    forgetTypeOfNothing(request);
     const refusal = refusalOf(request);
     if (refusal) done(refusal);
     else if (isAllowedPreflight(request, reply)) void reply.code(204).send();
@@ -20,7 +21,8 @@ export function registerRequestHooks(fastify: FastifyInstance, log: Logger): voi
   fastify.addHook('onSend', (request, reply, payload, done) => {
     // Also on an empty answer, because masto's library refuses one without a type it knows (contract.md §0.8).
     if (!reply.hasHeader('content-type')) void reply.type('application/json; charset=utf-8');
-    const isUnchanged = request.routeOptions.config.cacheable && reply.statusCode === 200 && matchesTag(request, reply, payload);
+    const isUnchanged =
+      request.routeOptions.config.cacheable && reply.statusCode === 200 && matchesTag(request, reply, payload);
     if (isUnchanged) void reply.code(304);
     done(null, isUnchanged ? '' : payload);
   });
@@ -35,9 +37,17 @@ function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
   void reply.header('cache-control', request.routeOptions.config.cacheable ? 'public, max-age=60' : 'no-store');
 }
 
+/** Without a body there are no fields, whatever its type is said to be (contract.md §0.3); the framework would refuse a garbled one. */
+function forgetTypeOfNothing({ raw: { headers } }: FastifyRequest): void {
+  if ((headers['content-length'] ?? '0') === '0' && headers['transfer-encoding'] === undefined) {
+    delete headers['content-type'];
+  }
+}
+
 function refusalOf({ raw, method, routeOptions }: FastifyRequest): Refusal | null {
   if (raw.url !== undefined && raw.url.length > MAX_URL) return new Refusal('url_too_long');
-  if (method === 'HEAD' && routeOptions.config.noHead) return new Refusal('method_not_allowed', undefined, { allow: ['GET'] });
+  if (method === 'HEAD' && routeOptions.config.noHead)
+    return new Refusal('method_not_allowed', undefined, { allow: ['GET'] });
   return null;
 }
 
@@ -60,12 +70,21 @@ function matchesTag(request: FastifyRequest, reply: FastifyReply, payload: unkno
   if (typeof payload !== 'string') return false;
   const tag = `"${sha256(payload).toString('base64url').slice(0, 27)}"`;
   void reply.header('etag', tag);
-  return (request.headers['if-none-match'] ?? '').split(/\s*,\s*/).some((sent) => sent === '*' || sent.replace(/^W\//, '') === tag);
+  return (request.headers['if-none-match'] ?? '')
+    .split(/\s*,\s*/)
+    .some((sent) => sent === '*' || sent.replace(/^W\//, '') === tag);
 }
 
-function logAnswer(log: Logger, { id: reqId, method, ip, raw }: FastifyRequest, { statusCode, elapsedTime }: FastifyReply): void {
+function logAnswer(
+  log: Logger,
+  { id: reqId, method, ip, raw }: FastifyRequest,
+  { statusCode, elapsedTime }: FastifyReply,
+): void {
   const level = statusCode >= 500 ? 'error' : statusCode >= 400 ? 'info' : 'debug';
   if (!log.isLevelEnabled(level)) return;
   const path = raw.url?.split('?', 1)[0];
-  log[level]({ reqId, method, path, ip: canonicalAddress(ip), status: statusCode, durationMs: Math.round(elapsedTime) }, 'request');
+  log[level](
+    { reqId, method, path, ip: canonicalAddress(ip), status: statusCode, durationMs: Math.round(elapsedTime) },
+    'request',
+  );
 }

@@ -1,0 +1,41 @@
+import { Controller, type DynamicModule, Module, type Type } from '@nestjs/common';
+import { AccountModule } from '../account/account.module.js';
+import type { Config } from '../config/config.js';
+import { OAuthModule } from '../oauth/oauth.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
+import { HomeController } from './home.controller.js';
+import { LoginRequestsService } from './login-requests.service.js';
+import { RegisterController } from './register.controller.js';
+import { SettingsController } from './settings.controller.js';
+import { SettingsSignInService } from './settings-sign-in.service.js';
+import { CodePageController, ConsentPageController, LoginPageController } from './sign-in.controller.js';
+
+/** The built-in frontend, where the operator has not put another one. */
+@Module({})
+export class PagesModule {
+  static on({ frontend: { builtin, routes } }: Config): DynamicModule {
+    return {
+      module: PagesModule,
+      imports: [AccountModule, OAuthModule, SessionsModule],
+      controllers: builtin
+        ? [
+            at(routes.home, HomeController),
+            at(routes.login, LoginPageController),
+            at(routes.consent, ConsentPageController),
+            at(routes.code, CodePageController),
+            at(routes.register, RegisterController),
+            SettingsController,
+          ]
+        : [],
+      providers: [LoginRequestsService, SettingsSignInService],
+    };
+  }
+}
+
+/** The controller at a configured path: a class of its own, so that two applications in one process may differ. */
+function at(path: string, controller: Type<object>): Type<object> {
+  const placed = class extends controller {};
+  Object.defineProperty(placed, 'name', { value: controller.name });
+  Controller(path)(placed);
+  return placed;
+}

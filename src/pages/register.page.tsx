@@ -1,0 +1,159 @@
+import type { VNode } from 'preact';
+import type { RegistrationBody } from '../account/registration.dto.js';
+import type { Detail, OAuthParameters } from '../common/errors.js';
+import { Document } from '../common/html-document.js';
+import { appendQuery, oauthPairs } from '../common/oauth-redirects.js';
+import type { Config } from '../config/config.js';
+import { Alert, described, Explanation, Field } from './parts.js';
+
+/** What the registration page shows. */
+export interface RegisterPageProps {
+  config: Config;
+  /** Of the sign-in that the person came from, to go back to; none when they came by themselves. */
+  parameters: OAuthParameters;
+  /** What was typed; the password is never shown again. */
+  typed: RegistrationBody;
+  problems: readonly Detail[];
+}
+
+const LABELS: Record<string, string> = {
+  username: 'User name',
+  email: 'E-mail address',
+  password: 'Password',
+  reason: 'Reason',
+  agreement: 'The agreement',
+};
+
+/** The registration form; it keeps what was typed and names every problem beside its field. */
+export function RegisterPage({ config, parameters, typed, problems }: RegisterPageProps): VNode {
+  const { registrations, accounts, instance, frontend } = config;
+  const pairs = oauthPairs(parameters);
+  const problemOf = (field: string) => {
+    const found = problems.find((problem) => problem.field === field);
+    return found && `${LABELS[field] ?? field} ${found.description}.`;
+  };
+  return (
+    <Document title="Create an account" config={config}>
+      <section class="card">
+        <h1>Create an account</h1>
+        <p class="lead">{registrations.message ?? `It will be yours on ${config.domain}.`}</p>
+        {problems.length > 0 && (
+          <Alert>
+            <p>That did not work yet. Please look at what is marked below.</p>
+          </Alert>
+        )}
+        <form method="post" action={appendQuery(frontend.routes.register, pairs)}>
+          <Field
+            name="username"
+            label="User name"
+            autocomplete="username"
+            value={typed.username ?? ''}
+            hint="3 to 30 letters, digits and underscores. It cannot be changed."
+            problem={problemOf('username')}
+          />
+          <Field
+            name="email"
+            label={registrations.email_required ? 'E-mail address' : 'E-mail address (if you like)'}
+            type="email"
+            autocomplete="email"
+            value={typed.email ?? ''}
+            problem={problemOf('email')}
+            required={registrations.email_required}
+          />
+          <Field
+            name="password"
+            label="Password"
+            type="password"
+            autocomplete="new-password"
+            hint={`At least ${accounts.password_min} characters.`}
+            problem={problemOf('password')}
+          />
+          {registrations.approval && <Reason value={typed.reason ?? ''} problem={problemOf('reason')} />}
+          {instance.rules.length > 0 && (
+            <>
+              <h2>The rules</h2>
+              <ol>
+                {instance.rules.map((rule) => (
+                  <li key={rule}>{rule}</li>
+                ))}
+              </ol>
+            </>
+          )}
+          <Agreement isGiven={typed.agreement === true} problem={problemOf('agreement')} />
+          <button type="submit">Create the account</button>
+        </form>
+        <p class="aside">
+          Have one already? <a href={signInPath(config, parameters)}>Sign in</a>
+        </p>
+      </section>
+    </Document>
+  );
+}
+
+/** What a new person is told. */
+export interface RegisteredPageProps {
+  config: Config;
+  username: string;
+  parameters: OAuthParameters;
+  /** Somebody has to let them in first. */
+  isWaiting: boolean;
+}
+
+/** After the registration: on to signing in, or to waiting. */
+export function RegisteredPage({ config, username, parameters, isWaiting }: RegisteredPageProps): VNode {
+  return (
+    <Document title="Welcome" config={config}>
+      <section class="card">
+        <h1>{`Welcome, @${username}`}</h1>
+        <p class="lead">
+          {isWaiting
+            ? 'Your account is made, and waits for somebody of this instance to approve it. Then you can sign in.'
+            : 'Your account is ready.'}
+        </p>
+        <p class="actions">
+          <a class={isWaiting ? 'button quiet' : 'button'} href={signInPath(config, parameters)}>
+            Sign in
+          </a>
+        </p>
+      </section>
+    </Document>
+  );
+}
+
+/** Back to the sign-in that led here, or to the settings, which start one. */
+function signInPath({ frontend }: Config, parameters: OAuthParameters): string {
+  return parameters.client_id === undefined ? '/settings' : appendQuery(frontend.routes.login, oauthPairs(parameters));
+}
+
+function Reason({ value, problem }: { value: string; problem: string | undefined }): VNode {
+  const hint = 'Somebody reads it before you are let in.';
+  return (
+    <div class="field">
+      <label for="reason">Why do you want to join?</label>
+      <textarea id="reason" name="reason" rows={4} maxLength={500} required {...described('reason', hint, problem)}>
+        {value}
+      </textarea>
+      <Explanation name="reason" hint={hint} problem={problem} />
+    </div>
+  );
+}
+
+function Agreement({ isGiven, problem }: { isGiven: boolean; problem: string | undefined }): VNode {
+  return (
+    <div class="field">
+      <label class="check" for="agreement">
+        <input
+          type="checkbox"
+          id="agreement"
+          name="agreement"
+          value="true"
+          checked={isGiven}
+          required
+          {...described('agreement', undefined, problem)}
+        />
+        <span>I agree to the rules of this instance.</span>
+      </label>
+      <Explanation name="agreement" problem={problem} />
+    </div>
+  );
+}
