@@ -49,13 +49,20 @@ export function setUpDocs(app: NestFastifyApplication, config: Config): void {
   const initOAuth = { clientId: '', usePkceWithAuthorizationCodeGrant: true, scopes: ['read'] };
   const fastify = app.getHttpAdapter().getInstance();
   // The client is made when somebody first opens the page: a start should not have to wait for it.
-  fastify.addHook('preHandler', async (request) => {
-    if (request.routeOptions.url === `/${DOCS}/swagger-ui-init.js`)
+  fastify.addHook('onRoute', (route) => {
+    if (route.url !== `/${DOCS}/swagger-ui-init.js`) return;
+    route.preHandler = async () => {
       initOAuth.clientId = await docsClientId(app, config);
+    };
   });
-  fastify.addHook('onSend', async (request, reply) => {
-    if (!request.raw.url?.startsWith(`/${DOCS}`)) return;
-    void reply.header('content-security-policy', request.raw.url.includes('oauth2-redirect') ? REDIRECT_CSP : DOCS_CSP);
+  fastify.addHook('onSend', (request, reply, payload, done) => {
+    if (request.raw.url?.startsWith(`/${DOCS}`)) {
+      void reply.header(
+        'content-security-policy',
+        request.raw.url.includes('oauth2-redirect') ? REDIRECT_CSP : DOCS_CSP,
+      );
+    }
+    done(null, payload);
   });
   SwaggerModule.setup(DOCS, app, () => createDocument(app, config), {
     jsonDocumentUrl: `${DOCS}/openapi.json`,

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SessionsPurge } from '../src/sessions/sessions.purge.js';
 import { startApp, type TestApp } from './support/app.js';
 import {
   clientToken,
@@ -144,7 +145,13 @@ describe('client authentication at /oauth/token, /oauth/revoke and /oauth/intros
   it('no longer knows a removed client', async () => {
     const removed = await registerClient(test);
     const token = await clientToken(test, removed);
-    await test.dataSource.query('delete from application where id = $1', [removed.id]);
+    for (const table of ['application', 'session']) {
+      await test.dataSource.query(
+        `update ${table} set created_at = created_at - interval '91 days' where ${table === 'session' ? 'application_id' : 'id'} = $1`,
+        [removed.id],
+      );
+    }
+    await test.app.get(SessionsPurge).purge();
     expect((await requestToken(test, removed, OWN)).status).toBe(401);
     expect(await statusOf(test, token)).toBe(401);
   });

@@ -1,6 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { SignedInBrowser } from '../browsers/signed-in-browser.js';
 import { clientInfo, networkOf } from '../common/client-info.js';
 import { refuseCrossSite } from '../common/cross-site.js';
 import { Refusal } from '../common/errors.js';
@@ -8,11 +7,9 @@ import type { Access } from '../common/route-config.js';
 import { coversAny } from '../common/scopes.js';
 import { type BudgetName, Config } from '../config/config.js';
 import { LimitsService } from '../limits/limits.service.js';
-import type { FoundToken } from '../sessions/find-by-access-token.js';
 import type { Principal } from '../sessions/principal.js';
 import { accountBlock } from '../users/account-state.js';
 import { BearerStrategy } from './bearer.strategy.js';
-import { runStrategy } from './run-strategy.js';
 import { SessionCookieStrategy } from './session-cookie.strategy.js';
 
 /**
@@ -37,7 +34,7 @@ export class AccessGuard implements CanActivate {
     if (access.kind === 'browser' && request.method === 'POST') refuseCrossSite(request, this.config);
     if (addressBudget !== undefined) await this.count(addressBudget, request, http.getResponse<FastifyReply>());
     if (access.kind === 'bearer') demandScope(access, request.principal);
-    if (access.kind === 'browser') request.browser = await runStrategy<SignedInBrowser>(this.cookie, request);
+    if (access.kind === 'browser') request.browser = (await this.cookie.validate(request)) || null;
     return true;
   }
 
@@ -46,8 +43,7 @@ export class AccessGuard implements CanActivate {
     request: FastifyRequest,
   ): Promise<Principal | undefined> {
     if (request.headers.authorization === undefined && access.isOptional?.(this.config)) return undefined;
-    const found = await runStrategy<FoundToken>(this.bearer, request);
-    if (!found) throw new Refusal('token_invalid');
+    const found = await this.bearer.validate(request);
     const { user } = found.principal;
     const block = user && accountBlock(user);
     if (block === 'deleted' || (found.isDead && !found.diedOfDisabling)) throw new Refusal('token_invalid');

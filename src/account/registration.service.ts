@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { Application } from '../applications/application.entity.js';
 import { ApplicationsService } from '../applications/applications.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { ClientInfo } from '../common/client-info.js';
@@ -55,6 +56,8 @@ export class RegistrationService {
       },
       this.furtherProblems(body, displayName),
     );
+    // Read before the transaction: who holds one connection must not wait for another (security.md D7).
+    const application = caller && (await this.applications.get(caller.applicationId));
     const issued = await this.dataSource.transaction(async (tx) => {
       await this.users.insert(user, tx);
       await this.audit.record(
@@ -62,7 +65,7 @@ export class RegistrationService {
         client,
         tx,
       );
-      return caller && this.issue(user.id, caller.applicationId, client, tx);
+      return application && this.issue(user.id, application, client, tx);
     });
     if (approval) return { issued, identifier: 'awaiting_approval', message: 'Your account is awaiting approval.' };
     const message = 'You have been registered. Please sign in.';
@@ -91,17 +94,16 @@ export class RegistrationService {
 
   private async issue(
     userId: string,
-    applicationId: number,
+    application: Application,
     client: ClientInfo,
     tx: EntityManager,
   ): Promise<IssuedSession | null> {
-    const application = await this.applications.get(applicationId);
     const [user, app, scope] = [0, 1, 2].map((offset) => `$${GRANT_PARAMETER + offset}`);
     return this.sessions.issue(
       {
         name: 'registration',
         sql: `select ${NEXT_SESSION_ID} as session_id, ${user}::uuid as user_id, ${app}::bigint as application_id, ${scope}::text as scope`,
-        values: [userId, applicationId, grantable(application.scope.split(' '), false).join(' ')],
+        values: [userId, application.id, grantable(application.scope.split(' '), false).join(' ')],
       },
       client,
       tx,

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
-import { type DataSource, type EntityManager, Repository } from 'typeorm';
+import { InjectRepository } from '@nestjs/typeorm';
+import { type EntityManager, Repository } from 'typeorm';
 import { type Detail, Refusal, ValidationFailed } from '../common/errors.js';
 import { isKnownScope, isScopeWord } from '../common/scopes.js';
 import { looksLikeSecret, randomSecret, sameDigest, sha256 } from '../common/secrets.js';
 import { Config } from '../config/config.js';
-import { poolOf } from '../database/pool.js';
+import { ShortReads } from '../database/short-reads.js';
 import { Application } from './application.entity.js';
 import { findClient, type OAuthClient } from './client.js';
 import { isRedirectUri } from './redirect-uri.js';
@@ -37,12 +37,12 @@ export type RegisteredClient = Pick<Application, 'id' | 'clientId' | 'name' | 'w
 export class ApplicationsService {
   constructor(
     @InjectRepository(Application) private readonly applications: Repository<Application>,
-    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly reads: ShortReads,
     private readonly config: Config,
   ) {}
 
   async find(clientId: string): Promise<OAuthClient | null> {
-    return looksLikeSecret(clientId) ? findClient(poolOf(this.dataSource), clientId) : null;
+    return looksLikeSecret(clientId) ? findClient(this.reads, clientId) : null;
   }
 
   /** The client of that row. */

@@ -1,6 +1,6 @@
-import type { Pool } from 'pg';
 import { OUT_OF_BAND } from '../common/oauth-redirects.js';
 import { covers, isKnownScope } from '../common/scopes.js';
+import type { ShortReads } from '../database/short-reads.js';
 
 /** A registered client program as the OAuth rules see it; the entity's row, read by name on the hot path. */
 export interface OAuthClient {
@@ -20,13 +20,13 @@ export const CLIENT_COLUMNS = `a.id, a.client_id as "clientId", a.client_secret_
   a.redirect_uris as "redirectUris", a.scope`;
 
 /** Finds a client by its public id; one prepared statement. */
-export async function findClient(pool: Pool, clientId: string): Promise<OAuthClient | null> {
-  const { rows } = await pool.query<OAuthClient>({
+export async function findClient(reads: ShortReads, clientId: string): Promise<OAuthClient | null> {
+  const [row] = await reads.query<OAuthClient>({
     name: 'find_client',
     text: `select ${CLIENT_COLUMNS} from application a where a.client_id = $1`,
     values: [clientId],
   });
-  return rows[0] ?? null;
+  return row ?? null;
 }
 
 /** Public clients have no secret and must use PKCE (RFC 8252 §8.1). */

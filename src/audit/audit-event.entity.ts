@@ -2,8 +2,7 @@ import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 
 
 /** One event of the security journal; never holds a secret. */
 @Entity()
-@Index('audit_event_of_user', ['userId', 'id'])
-@Index('audit_event_by_age', ['createdAt'])
+@Index('audit_event_of_user', ['userId', 'id'], { where: 'user_id is not null' })
 export class AuditEvent {
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' })
   id: number;

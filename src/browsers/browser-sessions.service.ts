@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
+import { InjectRepository } from '@nestjs/typeorm';
 import { decodeProtectedHeader, importJWK, jwtVerify, SignJWT } from 'jose';
-import { type DataSource, type EntityManager, Repository } from 'typeorm';
+import { type EntityManager, Repository } from 'typeorm';
 import { v7 as uuidv7, validate as isUuid } from 'uuid';
 import { Config } from '../config/config.js';
-import { poolOf } from '../database/pool.js';
+import { ShortReads } from '../database/short-reads.js';
 import { USER_IS_ACTIVE } from '../users/account-state.js';
 import { BrowserSession } from './browser-session.entity.js';
 import type { SignedInBrowser } from './signed-in-browser.js';
@@ -26,7 +26,7 @@ interface Ticket {
 export class BrowserSessionsService {
   constructor(
     @InjectRepository(BrowserSession) private readonly rows: Repository<BrowserSession>,
-    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly reads: ShortReads,
     private readonly keys: SigningKeysService,
     private readonly config: Config,
   ) {}
@@ -60,13 +60,12 @@ export class BrowserSessionsService {
   async recognise(cookie: string): Promise<SignedInBrowser | null> {
     const ticket = await this.verify(cookie);
     if (!ticket) return null;
-    const { rows } = await poolOf(this.dataSource).query<{ username: string }>({
+    const [row] = await this.reads.query<{ username: string }>({
       name: 'find_browser_session',
       text: `select u.username from browser_session b join "user" u on u.id = b.user_id
         where b.id = $1 and b.user_id = $2 and b.expires_at > now() and ${USER_IS_ACTIVE}`,
       values: [ticket.sessionId, ticket.userId],
     });
-    const [row] = rows;
     const { sessionId: id, userId, clientId, expiresAt } = ticket;
     return row ? { id, userId, clientId, expiresAt, username: row.username } : null;
   }

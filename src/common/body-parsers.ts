@@ -14,6 +14,9 @@ import {
 /** The largest body of a route that takes no file, in bytes (contract.md §0.3). */
 export const BODY_LIMIT = 64 * 1024;
 
+/** The most parts of a multipart body; one of them may be a file (contract.md §0.3). */
+const MAX_PARTS = 32;
+
 /** JSON nested deeper than this is refused before it is parsed (contract.md §0.3, security.md R9). */
 const MAX_JSON_DEPTH = 16;
 
@@ -47,7 +50,9 @@ export async function registerBodyParsers(fastify: FastifyInstance): Promise<voi
       return emptyParameters();
     });
   });
-  await fastify.register(multipart, { limits: { files: 1, parts: 32, fieldSize: BODY_LIMIT, fileSize: BODY_LIMIT } });
+  // Every part comes as bytes, because only bytes tell whether a text is UTF-8.
+  const limits = { files: MAX_PARTS, parts: MAX_PARTS, fileSize: BODY_LIMIT };
+  await fastify.register(multipart, { limits, isPartAFile: () => true });
   fastify.addHook('preValidation', async (request) => {
     if (request.isMultipart()) request.body = await readMultipart(request);
     const query = readableQuery(request);
@@ -79,16 +84,20 @@ function readableQuery({ query }: FastifyRequest): Parameters {
 const REFUSED = Symbol('refused');
 
 async function readMultipart(request: FastifyRequest): Promise<Parameters> {
+  demandReadableType(request);
+  // Also what stands around the parts, which the library skips.
+  if (Number(request.headers['content-length']) > request.routeOptions.bodyLimit) throw new Refusal('body_too_large');
   const entries: [string, unknown][] = [];
   let size = 0;
+  let files = 0;
   try {
-    for await (const part of request.parts()) {
-      const value = part.type === 'file' ? await part.toBuffer() : part.value;
-      if (part.type === 'field' && (part.fieldnameTruncated || part.valueTruncated))
-        throw new Refusal('body_too_large');
-      size += part.fieldname.length + (typeof value === 'string' || Buffer.isBuffer(value) ? value.length : 0);
-      if (size > BODY_LIMIT) throw new Refusal('body_too_large');
-      entries.push([part.fieldname, value]);
+    for await (const part of request.files()) {
+      const bytes = await part.toBuffer();
+      const isFile = part.filename !== undefined || part.mimetype === 'application/octet-stream';
+      size += part.fieldname.length + bytes.length;
+      files += isFile ? 1 : 0;
+      if (size > BODY_LIMIT || files > 1) throw new Refusal('body_too_large');
+      entries.push([part.fieldname, isFile ? bytes : utf8(bytes)]);
     }
   } catch (error) {
     throw asBodyRefusal(error);
@@ -99,7 +108,7 @@ async function readMultipart(request: FastifyRequest): Promise<Parameters> {
 /** The multipart library's own errors, by status: too much is 413, all else is an unreadable body. */
 function asBodyRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  const tooLarge = error instanceof Error && 'code' in error && error.code === 'FST_REQ_FILE_TOO_LARGE';
+  const tooLarge = error instanceof Error && 'statusCode' in error && error.statusCode === 413;
   return new Refusal(tooLarge ? 'body_too_large' : 'malformed_body', undefined, { cause: error });
 }
 
@@ -137,11 +146,19 @@ function depthOf(json: string): number {
 
 function asText(request: FastifyRequest, body: Buffer | string): string {
   if (body.length === 0) return '';
-  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1];
-  if (!/^(utf-?8)?$/i.test(charset ?? '') || !hasTidyParameters(request)) throw new Refusal('unsupported_content_type');
-  const bytes = Buffer.from(body);
+  demandReadableType(request);
+  return utf8(Buffer.from(body));
+}
+
+function utf8(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw new Refusal('malformed_body');
   return bytes.toString('utf8');
+}
+
+/** @throws Refusal `unsupported_content_type` for another charset than UTF-8, or garbage behind the type */
+function demandReadableType(request: FastifyRequest): void {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1];
+  if (!/^(utf-?8)?$/i.test(charset ?? '') || !hasTidyParameters(request)) throw new Refusal('unsupported_content_type');
 }
 
 /** A media type followed by anything but `; name=value` parameters is garbled (security.md R5). */

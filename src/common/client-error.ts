@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 
-/** Answers what never became a request: oversized headers, broken or slow HTTP (contract.md §0.3). */
+/** Answers what never became a request: oversized headers, broken or slow HTTP (contract.md §0.3); with the headers of every answer (§0.8). */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // The other side is gone.
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -11,7 +12,8 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   const body = JSON.stringify({ error: sentence });
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n` +
-      `X-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      `X-Request-Id: ${randomUUID()}\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n` +
+      `Content-Security-Policy: default-src 'none';frame-ancestors 'none'\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }
 

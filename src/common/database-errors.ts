@@ -8,7 +8,7 @@ export function isDatabaseAway(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== null) return SOCKET.has(code) || AWAY.test(code);
   // pg and its pool give these no code.
-  return /timeout exceeded when trying to connect|Connection terminated|not queryable|Client was closed|pool after calling end/.test(
+  return /timeout exceeded when trying to connect|Query read timeout|Connection terminated|not queryable|Client was closed|pool after calling end/.test(
     error.message,
   );
 }

@@ -35,6 +35,7 @@ export function registerRequestHooks(fastify: FastifyInstance, log: Logger): voi
 function addHeaders(request: FastifyRequest, reply: FastifyReply): void {
   void reply.header('x-request-id', request.id);
   void reply.header('cache-control', request.routeOptions.config.cacheable ? 'public, max-age=60' : 'no-store');
+  if (request.routeOptions.config.noHttp10Cache) void reply.header('pragma', 'no-cache');
 }
 
 /** Without a body there are no fields, whatever its type is said to be (contract.md §0.3); the framework would refuse a garbled one. */

@@ -8,6 +8,8 @@ export interface RouteFacts {
   dialect?: Dialect;
   /** `public, max-age=60` instead of `no-store` (contract.md §0.8, *cacheable*). */
   cacheable?: boolean;
+  /** HTTP/1.0 caches are told too (RFC 6749 §5.1). */
+  noHttp10Cache?: boolean;
   /** The GET creates or consumes something, so HEAD is refused (contract.md §0.2). */
   noHead?: boolean;
   /** Parameters may come from the query or the body, but not both (contract.md §0.3). */
@@ -63,6 +65,9 @@ export const Speaks = (dialect: Dialect) => routeFacts({ dialect });
 
 /** The answer may be cached for a minute by anybody. */
 export const Cacheable = () => routeFacts({ cacheable: true });
+
+/** Also caches of HTTP/1.0 must not keep the answer, whatever it is. */
+export const NoHttp10Cache = () => routeFacts({ noHttp10Cache: true });
 
 /** HEAD is refused because the GET changes something. */
 export const NoHead = () => routeFacts({ noHead: true });

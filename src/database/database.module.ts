@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { dataSourceOptions } from './data-source-options.js';
 import { migrate } from './migrate.js';
+import { ShortReads } from './short-reads.js';
 
 /** The connection to PostgreSQL, with its schema up to date. */
 @Module({})
@@ -17,6 +18,12 @@ export class DatabaseModule {
         return dataSource;
       },
     });
-    return { module: DatabaseModule, imports: [typeorm], exports: [typeorm] };
+    return {
+      module: DatabaseModule,
+      global: true,
+      imports: [typeorm],
+      providers: [ShortReads],
+      exports: [typeorm, ShortReads],
+    };
   }
 }

@@ -67,6 +67,8 @@ function configuration(): object {
       max_displayname_characters: 100,
       max_username_characters: 30,
       max_note_characters: 5000,
+      // As Lysand names them; Pleroma's names for the same stand in `fields_limits`.
+      fields: { max_fields: 4, max_name_characters: 255, max_value_characters: 2047 },
     },
     statuses: { max_characters: MAX_CHARACTERS, max_media_attachments: 4, characters_reserved_per_url: 23 },
     media_attachments: { supported_mime_types: [] },

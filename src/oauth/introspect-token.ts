@@ -1,5 +1,5 @@
-import type { Pool } from 'pg';
 import { CLIENT_COLUMNS, type OAuthClient } from '../applications/client.js';
+import type { ShortReads } from '../database/short-reads.js';
 import { USER_IS_ACTIVE } from '../users/account-state.js';
 
 /** The asking client, and the live token it asks for, if there is one. */
@@ -13,8 +13,12 @@ export interface Introspection extends OAuthClient {
 }
 
 /** Client and token in one prepared statement; null when there is no such client. */
-export async function introspectToken(pool: Pool, clientId: string, tokenHash: Buffer): Promise<Introspection | null> {
-  const { rows } = await pool.query<Introspection>({
+export async function introspectToken(
+  reads: ShortReads,
+  clientId: string,
+  tokenHash: Buffer,
+): Promise<Introspection | null> {
+  const [row] = await reads.query<Introspection>({
     name: 'introspect_token',
     text: `
       select ${CLIENT_COLUMNS}, t."tokenClientId", t."tokenScope", t.username, t.exp, t.iat
@@ -31,5 +35,5 @@ export async function introspectToken(pool: Pool, clientId: string, tokenHash: B
       where a.client_id = $1`,
     values: [clientId, tokenHash],
   });
-  return rows[0] ?? null;
+  return row ?? null;
 }

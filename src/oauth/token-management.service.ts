@@ -1,13 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
 import { ApplicationsService, type ClientCredential, isAuthenticated } from '../applications/applications.service.js';
 import { isPublic } from '../applications/client.js';
 import type { ClientInfo } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
 import { looksLikeSecret, sha256 } from '../common/secrets.js';
 import { Config } from '../config/config.js';
-import { poolOf } from '../database/pool.js';
+import { ShortReads } from '../database/short-reads.js';
 import { LimitsService } from '../limits/limits.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { type Introspection, introspectToken } from './introspect-token.js';
@@ -20,7 +18,7 @@ export class TokenManagementService {
     private readonly sessions: SessionsService,
     private readonly limits: LimitsService,
     private readonly config: Config,
-    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly reads: ShortReads,
   ) {}
 
   /**
@@ -44,7 +42,7 @@ export class TokenManagementService {
     return this.limits.countFailures('token_failures', from.ip, async () => {
       // An id of another form, which HTTP Basic may carry with any character, never reaches the statement.
       const found = looksLikeSecret(credential.clientId)
-        ? await introspectToken(poolOf(this.dataSource), credential.clientId, sha256(token))
+        ? await introspectToken(this.reads, credential.clientId, sha256(token))
         : null;
       if (!found || isPublic(found) || !isAuthenticated(found, credential.secret)) throw new Refusal('invalid_client');
       const mayKnow =

@@ -1,11 +1,11 @@
-import { Body, Controller, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiBasicAuth, ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { ClientCredential } from '../applications/applications.service.js';
 import { ClientCredentials } from '../common/access.js';
 import { ApiFailures } from '../common/api-failures.js';
 import { BODY_TYPES } from '../common/body-types.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
-import { Speaks } from '../common/route-config.js';
+import { NoHttp10Cache, Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
 import { LimitedByAddress } from '../limits/limited.js';
 import { Credential } from './client-credential.js';
@@ -27,7 +27,7 @@ export class TokenController {
   @HttpCode(200)
   @ClientCredentials({ cors: true })
   @LimitedByAddress('token_requests')
-  @Header('Pragma', 'no-cache')
+  @NoHttp10Cache()
   @ApiBasicAuth()
   @ApiConsumes(...BODY_TYPES)
   @ApiOperation({ summary: 'Exchange a code, a refresh token or client credentials for tokens.' })

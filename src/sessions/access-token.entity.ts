@@ -1,5 +1,4 @@
-import { Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
-import { Session } from './session.entity.js';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** One access token of a session. */
 @Entity()
@@ -11,10 +10,6 @@ export class AccessToken {
 
   @Column({ type: 'bigint' })
   sessionId: number;
-
-  @ManyToOne(() => Session, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'session_id', foreignKeyConstraintName: 'access_token_session' })
-  session: Session;
 
   /** The session's scope, or what a refresh narrowed it to. */
   @Column({ type: 'text' })

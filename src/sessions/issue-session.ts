@@ -1,13 +1,7 @@
 import type { ClientInfo } from '../common/client-info.js';
 import { randomSecret, sha256 } from '../common/secrets.js';
 import type { Config } from '../config/config.js';
-
-/** A statement prepared by name. */
-export interface NamedStatement {
-  name: string;
-  text: string;
-  values: unknown[];
-}
+import type { NamedStatement } from '../database/short-reads.js';
 
 /**
  * The right to a session, as the text of a query that yields `session_id, user_id, application_id, scope` in one row or

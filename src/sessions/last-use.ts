@@ -24,14 +24,24 @@ interface Use {
 export class LastUse implements BeforeApplicationShutdown {
   private readonly log = new Logger(LastUse.name);
   private uses = new Map<number, Use>();
+  /** Sessions whose use was noted in this minute: the next one is no news. */
+  private noted = new Set<number>();
 
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
     private readonly config: Config,
   ) {}
 
-  note(sessionId: number, hash: Buffer, { ip, userAgent }: ClientInfo): void {
+  note(sessionId: number, hash: Buffer, client: () => ClientInfo): void {
+    if (this.noted.has(sessionId)) return;
+    this.noted.add(sessionId);
+    const { ip, userAgent } = client();
     this.uses.set(sessionId, { hash, at: new Date(), ip, userAgent });
+  }
+
+  @Interval(60_000)
+  forget(): void {
+    this.noted = new Set();
   }
 
   @Interval(5000)

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ShortReads } from '../database/short-reads.js';
 
 /** One live session as its owner sees it. */
 export interface ListedSession {
@@ -23,8 +23,8 @@ const MOST = 100;
  * from the index `(user_id, id)` first, so that one account with ten thousand sessions costs no more than the list; only
  * live ones count, so that expired ones crowd nothing out.
  */
-export async function listSessions(pool: Pool, userId: string, currentId: number): Promise<ListedSession[]> {
-  const { rows } = await pool.query<ListedSession>({
+export async function listSessions(reads: ShortReads, userId: string, currentId: number): Promise<ListedSession[]> {
+  return reads.query<ListedSession>({
     name: 'list_sessions',
     text: `
       select s.id, a.name as "appName", a.website as "appWebsite", s.scope, s.created_at as "createdAt",
@@ -47,5 +47,4 @@ export async function listSessions(pool: Pool, userId: string, currentId: number
       order by s.id = $2 desc, s.last_used_at desc nulls last, s.id desc`,
     values: [userId, currentId],
   });
-  return rows;
 }

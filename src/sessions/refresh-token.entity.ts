@@ -1,5 +1,4 @@
-import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
-import { Session } from './session.entity.js';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** One refresh token of a session; used ones are kept, so that their reuse is noticed. */
 @Entity()
@@ -11,10 +10,6 @@ export class RefreshToken {
 
   @Column({ type: 'bigint' })
   sessionId: number;
-
-  @ManyToOne(() => Session, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'session_id', foreignKeyConstraintName: 'refresh_token_session' })
-  session: Session;
 
   /** Null never expires. */
   @Column({ type: 'timestamptz', nullable: true })

@@ -1,8 +1,10 @@
-import { Column, CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
-import { Application } from '../applications/application.entity.js';
-import { User } from '../users/user.entity.js';
+import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** One grant to one client: all access and refresh tokens that descend from one sign-in (contract.md §4). */
+/**
+ * One grant to one client: all access and refresh tokens that descend from one sign-in (contract.md §4). It has no foreign
+ * keys, because each grant would lock the rows it refers to, all grants to one client the same one; a session whose
+ * person or client is gone is not found by any statement.
+ */
 @Entity()
 @Index('session_of_user', ['userId', 'id'], { where: 'revoked_at is null' })
 @Index('session_of_application', ['applicationId'])
@@ -14,16 +16,8 @@ export class Session {
   @Column({ type: 'uuid', nullable: true })
   userId: string | null;
 
-  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: true })
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'session_user' })
-  user: User | null;
-
   @Column({ type: 'bigint' })
   applicationId: number;
-
-  @ManyToOne(() => Application, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'application_id', foreignKeyConstraintName: 'session_application' })
-  application: Application;
 
   /** What was granted; words joined by spaces. */
   @Column({ type: 'text' })

@@ -30,11 +30,17 @@ export class SessionsPurge {
       // A session has ended when it was revoked, or when nothing of it can be used any more.
       `update application set ever_used = true where not ever_used and id in (select application_id from session where user_id is not null)`,
       `delete from session s where s.revoked_at < now() - ${KEPT}
+         or (s.user_id is not null and not exists (select from "user" u where u.id = s.user_id))
          or (not exists (select from access_token t where t.session_id = s.id and (t.expires_at is null or t.expires_at > now() - ${KEPT}))
            and not exists (select from refresh_token r where r.session_id = s.id and (r.expires_at is null or r.expires_at > now() - ${KEPT})))`,
+      `delete from access_token t where not exists (select from session s where s.id = t.session_id)`,
+      `delete from refresh_token r where not exists (select from session s where s.id = r.session_id)`,
       `delete from signing_key where retired_at < now() - ${KEPT}`,
-      `delete from application a where not a.ever_used and a.builtin is null and a.created_at < now() - interval '90 days'
-         and not exists (select from session s where s.application_id = a.id and s.created_at > now() - interval '90 days')`,
+      `with gone as (
+         delete from application a where not a.ever_used and a.builtin is null and a.created_at < now() - interval '90 days'
+           and not exists (select from session s where s.application_id = a.id and s.created_at > now() - interval '90 days')
+         returning a.id
+       ) delete from session s using gone where s.application_id = gone.id`,
     ];
     for (const statement of statements) await this.dataSource.query(statement);
   }

@@ -8,6 +8,7 @@ import { Refusal } from '../common/errors.js';
 import { looksLikeSecret, sha256 } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { poolOf } from '../database/pool.js';
+import { ShortReads } from '../database/short-reads.js';
 import { BrowserSession } from '../browsers/browser-session.entity.js';
 import { findByAccessToken, type FoundToken } from './find-by-access-token.js';
 import { type Grant, type IssuedRow, type IssuedSession, issueStatement } from './issue-session.js';
@@ -23,6 +24,7 @@ export class SessionsService {
     private readonly config: Config,
     private readonly audit: AuditService,
     private readonly lastUse: LastUse,
+    private readonly reads: ShortReads,
   ) {}
 
   /** Spends a grant for a session and its tokens, in one statement; null when the grant yields nothing. */
@@ -54,14 +56,14 @@ export class SessionsService {
   async recognise(accessToken: string, client: () => ClientInfo): Promise<FoundToken | null> {
     if (!looksLikeSecret(accessToken)) return null;
     const hash = sha256(accessToken);
-    const found = await findByAccessToken(this.pool, hash);
-    if (found && !found.isDead && found.isNews) this.lastUse.note(found.principal.sessionId, hash, client());
+    const found = await findByAccessToken(this.reads, hash);
+    if (found && !found.isDead) this.lastUse.note(found.principal.sessionId, hash, client);
     return found;
   }
 
   /** A person's live sessions, the calling one first, then by last use. */
   list(userId: string, currentId: number): Promise<ListedSession[]> {
-    return listSessions(this.pool, userId, currentId);
+    return listSessions(this.reads, userId, currentId);
   }
 
   /**
