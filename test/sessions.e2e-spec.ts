@@ -45,7 +45,7 @@ describe('GET /api/oauth_tokens', () => {
   it('lists the session with all that is known of it, and no secret', async () => {
     const { name } = await person();
     const tokens = await obtain(name, 'read write');
-    await set('access_token', `expires_at = '2031-04-02 15:51:08.234234+00'`, tokens);
+    await set('session', `access_expires_at = '2031-04-02 15:51:08.234234+00'`, tokens);
     for (const url of ['/api/oauth_tokens', '/api/oauth_tokens/', '/api/oauth_tokens.json']) {
       const answer = await call(test, { ...LIST, url }, tokens.access_token);
       expect(answer.status).toBe(200);
@@ -97,7 +97,7 @@ describe('GET /api/oauth_tokens', () => {
   it('says of a token without an end that it lasts for ever', async () => {
     const { name } = await person();
     const tokens = await obtain(name);
-    await set('access_token', 'expires_at = null', tokens);
+    await set('session', `access_expires_at = 'infinity'`, tokens);
     expect((await list(tokens.access_token))[0]?.valid_until).toBe('9999-12-31T23:59:59.999999');
   });
 
@@ -107,8 +107,7 @@ describe('GET /api/oauth_tokens', () => {
     await obtain(stranger.name);
     await clientToken(test, client);
     await set('session', 'revoked_at = now()', revoked);
-    await set('access_token', 'expires_at = now()', expired);
-    await set('refresh_token', 'expires_at = now()', expired);
+    await set('session', 'access_expires_at = now(), refresh_expires_at = now()', expired);
     expect((await list(mine.access_token)).map(({ id }) => id)).toStrictEqual([mine.id]);
   });
 
@@ -116,12 +115,19 @@ describe('GET /api/oauth_tokens', () => {
     const { name, id } = await person();
     const [old, mine] = [await obtain(name), await obtain(name)];
     await test.dataSource.query(
-      `with s as (insert into session (user_id, application_id, scope) select $1, $2, 'read' from generate_series(1, 150) returning id)
-       insert into access_token (hash, session_id, scope, expires_at)
-       select sha256(id::text::bytea), id, 'read', now() - interval '1 minute' from s`,
+      `insert into session (user_id, application_id, scope, access_expires_at, refresh_expires_at)
+       select $1, $2, 'read', now() - interval '1 minute', '-infinity' from generate_series(1, 150)`,
       [id, client.id],
     );
     expect((await list(mine.access_token)).map((row) => row.id)).toStrictEqual([mine.id, old.id]);
+  });
+
+  it('still lists one whose access token has ended while its refresh token lives, until that ends', async () => {
+    const { name } = await person();
+    const [mine, dormant] = [await obtain(name), await obtain(name)];
+    await set('session', `access_expires_at = now(), refresh_expires_at = '2032-01-02 03:04:05.6+00'`, dormant);
+    const found = (await list(mine.access_token)).find(({ id }) => id === dormant.id);
+    expect(found?.valid_until).toBe('2032-01-02T03:04:05.600000');
   });
 
   it('keeps its id through refreshes, once in the list', async () => {

@@ -10,6 +10,8 @@ export interface NamedStatement {
   name: string;
   text: string;
   values: unknown[];
+  /** How columns are read, where the default is not wanted. */
+  types?: pg.CustomTypesConfig;
 }
 
 /** No answer after so long means that something holds a lock or the network is gone, in milliseconds (security.md D7). */

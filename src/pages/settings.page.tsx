@@ -82,9 +82,10 @@ function SessionItem({ session }: { session: ListedSession }): VNode {
 
 const FORMAT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
 
-/** A moment in UTC: without a script we do not know the reader's zone. */
-function Moment({ at }: { at: Date }): VNode {
-  return <time dateTime={at.toISOString()}>{`${FORMAT.format(at)} UTC`}</time>;
+/** A moment in UTC, as the list gives it: without a script we do not know the reader's zone. */
+function Moment({ at }: { at: string }): VNode {
+  const moment = new Date(`${at.replace(' ', 'T')}Z`);
+  return <time dateTime={moment.toISOString()}>{`${FORMAT.format(moment)} UTC`}</time>;
 }
 
 /** What somebody sees who is signed out of the settings. */

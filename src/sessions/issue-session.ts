@@ -36,7 +36,7 @@ export interface IssuedSession {
 /** What the statement answers. */
 export type IssuedRow = Pick<IssuedSession, 'id' | 'scope' | 'createdAt' | 'userId' | 'username'>;
 
-/** A lifetime in seconds as a moment; 0 is never. */
+/** A lifetime in seconds as a moment; 0 is never, which is null. */
 export function expiryAfter(seconds: string): string {
   return `(now() + make_interval(secs => nullif(${seconds}::int, 0)))`;
 }
@@ -53,8 +53,10 @@ export function issueStatement(config: Config, grant: Grant, client: ClientInfo)
     text: `
       with granted as (${grant.sql}),
       new_session as (
-        insert into session (id, user_id, application_id, scope, ip, user_agent, last_used_at)
-        select session_id, user_id, application_id, scope, $1, $2, now() from granted
+        insert into session (id, user_id, application_id, scope, ip, user_agent, last_used_at, access_expires_at, refresh_expires_at)
+        select session_id, user_id, application_id, scope, $1, $2, now(), coalesce(${expiryAfter('$6')}, 'infinity'),
+          case when user_id is null then '-infinity' else coalesce(least(${expiryAfter('$7')}, ${expiryAfter('$8')}), 'infinity') end
+        from granted
         returning id, user_id, application_id, scope, created_at
       ),
       new_access as (

@@ -70,9 +70,11 @@ export class LastUse implements BeforeApplicationShutdown {
           update access_token t set expires_at = now() + make_interval(secs => $6)
           from used where t.hash = used.hash and not t.retired and $6 > 0 and t.expires_at > now()
             and t.expires_at < now() + make_interval(secs => $6) - interval '1 hour'
+          returning t.session_id, t.expires_at
         )
-        update session s set last_used_at = used.at, ip = used.ip, user_agent = used.user_agent
-        from used where s.id = used.id and s.revoked_at is null and (s.last_used_at is null or s.last_used_at < used.at)`,
+        update session s set last_used_at = used.at, ip = used.ip, user_agent = used.user_agent,
+          access_expires_at = coalesce(slid.expires_at, s.access_expires_at)
+        from used left join slid on slid.session_id = used.id where s.id = used.id and s.revoked_at is null and (s.last_used_at is null or s.last_used_at < used.at)`,
       values: [
         uses.map(([id]) => id),
         uses.map(([, { hash }]) => hash),

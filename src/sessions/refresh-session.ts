@@ -44,13 +44,21 @@ export async function refreshSession(
         update access_token t set retired = true, expires_at = least(t.expires_at, now() + ${OVERLAP})
         from spent where t.session_id = spent.id and not t.retired and spent.is_first_use
       ),
+      ends as (
+        select id, ${expiryAfter('$8')} as access, least(${expiryAfter('$10')}, created_at + make_interval(secs => nullif($11::int, 0))) as refresh
+        from spent
+      ),
+      prolonged as (
+        update session s set access_expires_at = coalesce(ends.access, 'infinity'), refresh_expires_at = coalesce(ends.refresh, 'infinity')
+        from ends where s.id = ends.id
+      ),
       new_access as (
         insert into access_token (hash, session_id, scope, expires_at)
-        select $7, id, scope, ${expiryAfter('$8')} from spent
+        select $7, spent.id, scope, ends.access from spent join ends on ends.id = spent.id
       ),
       new_refresh as (
         insert into refresh_token (hash, session_id, expires_at)
-        select $9, id, least(${expiryAfter('$10')}, created_at + make_interval(secs => nullif($11::int, 0))) from spent
+        select $9, id, refresh from ends
       ),
       journal as (
         insert into audit_event (type, user_id, application_id, ip, user_agent, request_id)

@@ -53,12 +53,18 @@ export function mapSession(session: ListedSession): SessionResponse {
     id: session.id,
     app_name: session.appName,
     app_website: session.appWebsite,
-    valid_until: session.validUntil ?? NEVER,
+    valid_until: session.validUntil === 'infinity' ? NEVER : isoMoment(session.validUntil, 6),
     current: session.isCurrent,
-    created_at: session.createdAt.toISOString(),
-    last_used_at: session.lastUsedAt?.toISOString() ?? null,
+    created_at: `${isoMoment(session.createdAt, 3)}Z`,
+    last_used_at: session.lastUsedAt && `${isoMoment(session.lastUsedAt, 3)}Z`,
     ip: session.ip,
     user_agent: session.userAgent,
     scopes: session.scope.split(' '),
   };
+}
+
+/** PostgreSQL's `2026-01-02 15:51:08.23` as ISO 8601 with so many digits of a second; it leaves trailing zeros out. */
+function isoMoment(text: string, digits: 3 | 6): string {
+  const [seconds = '', fraction = ''] = text.replace(' ', 'T').split('.');
+  return `${seconds}.${fraction.padEnd(6, '0').slice(0, digits)}`;
 }

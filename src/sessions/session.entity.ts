@@ -26,6 +26,14 @@ export class Session {
   @CreateDateColumn({ type: 'timestamptz' })
   createdAt: Date;
 
+  /** When its newest access token ends; `infinity` is never. Repeated here, so that the list is one walk down one index. */
+  @Column({ type: 'timestamptz' })
+  accessExpiresAt: Date;
+
+  /** When its newest refresh token ends; `-infinity` when it has none. */
+  @Column({ type: 'timestamptz' })
+  refreshExpiresAt: Date;
+
   @Column({ type: 'timestamptz', nullable: true })
   lastUsedAt: Date | null;
 

@@ -31,8 +31,7 @@ export class SessionsPurge {
       `update application set ever_used = true where not ever_used and id in (select application_id from session where user_id is not null)`,
       `delete from session s where s.revoked_at < now() - ${KEPT}
          or (s.user_id is not null and not exists (select from "user" u where u.id = s.user_id))
-         or (not exists (select from access_token t where t.session_id = s.id and (t.expires_at is null or t.expires_at > now() - ${KEPT}))
-           and not exists (select from refresh_token r where r.session_id = s.id and (r.expires_at is null or r.expires_at > now() - ${KEPT})))`,
+         or greatest(s.access_expires_at, s.refresh_expires_at) < now() - ${KEPT}`,
       `delete from access_token t where not exists (select from session s where s.id = t.session_id)`,
       `delete from refresh_token r where not exists (select from session s where s.id = r.session_id)`,
       `delete from signing_key where retired_at < now() - ${KEPT}`,

@@ -154,6 +154,8 @@ export class Initial1795317600000 implements MigrationInterface {
           "application_id" bigint NOT NULL,
           "scope" text NOT NULL,
           "created_at" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
+          "access_expires_at" TIMESTAMP WITH TIME ZONE NOT NULL,
+          "refresh_expires_at" TIMESTAMP WITH TIME ZONE NOT NULL,
           "last_used_at" TIMESTAMP WITH TIME ZONE,
           "ip" text,
           "user_agent" text,
