@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SessionsPurge } from '../src/sessions/sessions.purge.js';
 import { LastUse } from '../src/sessions/last-use.js';
 import { startApp, type TestApp } from './support/app.js';
 import {
@@ -119,6 +120,7 @@ describe('GET /api/oauth_tokens', () => {
        select $1, $2, 'read', now() - interval '1 minute', '-infinity' from generate_series(1, 150)`,
       [id, client.id],
     );
+    await test.app.get(SessionsPurge).purge();
     expect((await list(mine.access_token)).map((row) => row.id)).toStrictEqual([mine.id, old.id]);
   });
 

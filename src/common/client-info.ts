@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
@@ -28,6 +29,8 @@ export const Client = createParamDecorator((_: unknown, context: ExecutionContex
 
 /** One spelling per address: a mapped IPv4 address is the IPv4 one (security.md R3). */
 export function canonicalAddress(address: string): string {
+  // Nearly every address, and needs no parsing.
+  if (isIPv4(address)) return address;
   return ipaddr.isValid(address) ? ipaddr.process(address).toString() : address;
 }
 

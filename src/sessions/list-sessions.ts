@@ -28,8 +28,9 @@ const AS_TEXT: pg.CustomTypesConfig = {
 };
 
 /**
- * A person's live sessions in one prepared statement: the calling one first, then by last use. The newest are taken down
- * the index `(user_id, id)`, so that an account with ten thousand of them costs no more than the list.
+ * A person's live sessions in one prepared statement: the calling one first, then by last use. The newest ids are read
+ * from the index `(user_id, id)` alone, which the planner then prefers whoever asks: fetching whole rows it would sort all
+ * ten thousand of a very heavy account. The purge takes ended sessions out of that index.
  */
 export function listSessions(reads: ShortReads, userId: string, currentId: number): Promise<ListedSession[]> {
   return reads.query<ListedSession>({
@@ -40,11 +41,13 @@ export function listSessions(reads: ShortReads, userId: string, currentId: numbe
         case when s.access_expires_at > now() then s.access_expires_at else s.refresh_expires_at end at time zone 'utc' as "validUntil",
         s.id = $2 as "isCurrent"
       from (
-        select * from session where id = $2 and user_id = $1 and revoked_at is null
-        union all
-        (select * from session where user_id = $1 and revoked_at is null and id <> $2
-           and (access_expires_at > now() or refresh_expires_at > now()) order by id desc limit ${MOST})
-      ) s join application a on a.id = s.application_id
+        select $2::bigint as id
+        union
+        (select id from session where user_id = $1 and revoked_at is null order by id desc limit ${MOST})
+      ) newest
+        join session s on s.id = newest.id and s.user_id = $1 and s.revoked_at is null
+          and (s.access_expires_at > now() or s.refresh_expires_at > now())
+        join application a on a.id = s.application_id
       order by s.id = $2 desc, s.last_used_at desc nulls last, s.id desc`,
     values: [userId, currentId],
     types: AS_TEXT,

@@ -27,11 +27,11 @@ export class SessionsPurge {
     const statements = [
       `delete from browser_session where expires_at < now()`,
       `delete from access_token where expires_at < now() - interval '1 hour' and retired`,
-      // A session has ended when it was revoked, or when nothing of it can be used any more.
+      // A session has also ended when nothing of it can be used any more.
+      `update session set revoked_at = now() where revoked_at is null and greatest(access_expires_at, refresh_expires_at) < now()`,
       `update application set ever_used = true where not ever_used and id in (select application_id from session where user_id is not null)`,
       `delete from session s where s.revoked_at < now() - ${KEPT}
-         or (s.user_id is not null and not exists (select from "user" u where u.id = s.user_id))
-         or greatest(s.access_expires_at, s.refresh_expires_at) < now() - ${KEPT}`,
+         or (s.user_id is not null and not exists (select from "user" u where u.id = s.user_id))`,
       `delete from access_token t where not exists (select from session s where s.id = t.session_id)`,
       `delete from refresh_token r where not exists (select from session s where s.id = r.session_id)`,
       `delete from signing_key where retired_at < now() - ${KEPT}`,
