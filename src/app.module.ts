@@ -12,6 +12,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { ENTITIES } from './entities.js';
 import { FrontendConfigModule } from './frontend-config/frontend-config.module.js';
 import { InstanceModule } from './instance/instance.module.js';
+import { SERIALIZERS } from './logging.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { PagesModule } from './pages/pages.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -38,7 +39,7 @@ export class AppModule {
         DatabaseModule.at(databaseUrl, ENTITIES),
         ScheduleModule.forRoot(),
         // Requests are logged by a hook, after the answer: middleware would cost every request more.
-        LoggerModule.forRoot({ pinoHttp: { logger: log }, forRoutes: [] }),
+        LoggerModule.forRoot({ pinoHttp: { logger: log, serializers: SERIALIZERS, wrapSerializers: false }, forRoutes: [] }),
         PagesModule.on(config),
       ],
     };

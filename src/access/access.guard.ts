@@ -6,7 +6,7 @@ import { Refusal } from '../common/errors.js';
 import type { Access } from '../common/route-config.js';
 import { coversAny } from '../common/scopes.js';
 import { type BudgetName, Config } from '../config/config.js';
-import { LimitsService } from '../limits/limits.service.js';
+import { LimitsService, throttled } from '../limits/limits.service.js';
 import type { Principal } from '../sessions/principal.js';
 import { accountBlock } from '../users/account-state.js';
 import { BearerStrategy } from './bearer.strategy.js';
@@ -60,12 +60,8 @@ export class AccessGuard implements CanActivate {
     void reply.header('x-ratelimit-limit', String(limit));
     void reply.header('x-ratelimit-remaining', String(Math.max(0, remaining)));
     void reply.header('x-ratelimit-reset', resetAt.toISOString());
-    // The refusal carries these headers too: the route is rate-limited whatever it answers (contract.md §0.8).
-    if (remaining < 0) {
-      throw new Refusal('throttled', undefined, {
-        retryAfter: Math.max(1, Math.ceil((resetAt.getTime() - Date.now()) / 1000)),
-      });
-    }
+    // After the headers: the route is rate-limited whatever it answers (contract.md §0.8).
+    if (remaining < 0) throw throttled(state);
   }
 }
 

@@ -70,7 +70,9 @@ export class LimitsService {
   }
 
   /**
-   * Does the work unless its address has failed too often, and counts the refusal it may end in.
+   * Does the work unless its address has failed too often, and counts the refusal it may end in. Counted after the work,
+   * because a point taken before it would refuse good requests that are under way at once; how many may overshoot is
+   * bounded by the budget of requests, which is counted before.
    * @throws Refusal `throttled`, or what the work throws
    */
   async countFailures<Result>(name: BudgetName, ip: string, work: () => Promise<Result>): Promise<Result> {
@@ -82,11 +84,6 @@ export class LimitsService {
       if (error instanceof Refusal && error.status < 500) await this.tryConsume(name, key);
       throw error;
     }
-  }
-
-  /** Counts one call from an address; IPv6 counts per /64 (contract.md §1, `TRUST_PROXY`). */
-  consumeByAddress(name: BudgetName, ip: string): Promise<BudgetState | null> {
-    return this.consume(name, networkOf(ip));
   }
 
   /** Rows of windows that ended an hour ago say nothing any more. */
@@ -132,7 +129,8 @@ function stateOf(limit: number, { consumedPoints, msBeforeNext }: RateLimiterRes
   return { limit, remaining: limit - consumedPoints, resetAt: new Date(Date.now() + Math.max(msBeforeNext, 0)) };
 }
 
-function throttled({ resetAt }: BudgetState): Refusal {
+/** The refusal of an attempt for which nothing was left. */
+export function throttled({ resetAt }: BudgetState): Refusal {
   return new Refusal('throttled', undefined, {
     retryAfter: Math.max(1, Math.ceil((resetAt.getTime() - Date.now()) / 1000)),
   });
