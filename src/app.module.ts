@@ -16,6 +16,7 @@ import { SERIALIZERS } from './logging.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { PagesModule } from './pages/pages.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
+import { SettingsModule } from './settings/settings.module.js';
 
 /** The whole house: its rooms, which `nest generate` adds to, on one configuration and one database. */
 @Module({
@@ -39,8 +40,12 @@ export class AppModule {
         DatabaseModule.at(databaseUrl, ENTITIES),
         ScheduleModule.forRoot(),
         // Requests are logged by a hook, after the answer: middleware would cost every request more.
-        LoggerModule.forRoot({ pinoHttp: { logger: log, serializers: SERIALIZERS, wrapSerializers: false }, forRoutes: [] }),
+        LoggerModule.forRoot({
+          pinoHttp: { logger: log, serializers: SERIALIZERS, wrapSerializers: false },
+          forRoutes: [],
+        }),
         PagesModule.on(config),
+        SettingsModule.on(config),
       ],
     };
   }

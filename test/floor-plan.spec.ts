@@ -17,6 +17,7 @@ const FLOORS = [
   ['auth'],
   ['sso'],
   ['pages'],
+  ['settings'],
 ];
 
 interface Import {

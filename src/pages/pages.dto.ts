@@ -40,15 +40,3 @@ export class CodePageQuery {
   @Text({ description: 'Why there is none.' })
   error?: string;
 }
-
-/** Query of `GET /settings/callback`: what any client gets (RFC 6749 §4.1.2). */
-export class SettingsCallbackQuery {
-  @Text({ description: 'The authorization code.' })
-  code?: string;
-
-  @Text({ description: 'What was sent.', max: 2048, prose: true })
-  state?: string;
-
-  @Text({ description: 'Why there is no code.' })
-  error?: string;
-}

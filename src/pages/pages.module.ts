@@ -2,12 +2,9 @@ import { Controller, type DynamicModule, Module, type Type } from '@nestjs/commo
 import { AccountModule } from '../account/account.module.js';
 import type { Config } from '../config/config.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
-import { SessionsModule } from '../sessions/sessions.module.js';
 import { HomeController } from './home.controller.js';
 import { LoginRequestsService } from './login-requests.service.js';
 import { RegisterController } from './register.controller.js';
-import { SettingsController } from './settings.controller.js';
-import { SettingsSignInService } from './settings-sign-in.service.js';
 import { CodePageController, ConsentPageController, LoginPageController } from './sign-in.controller.js';
 
 /** The built-in frontend, where the operator has not put another one. */
@@ -16,7 +13,7 @@ export class PagesModule {
   static on({ frontend: { builtin, routes } }: Config): DynamicModule {
     return {
       module: PagesModule,
-      imports: [AccountModule, OAuthModule, SessionsModule],
+      imports: [AccountModule, OAuthModule],
       controllers: builtin
         ? [
             at(routes.home, HomeController),
@@ -24,10 +21,9 @@ export class PagesModule {
             at(routes.consent, ConsentPageController),
             at(routes.code, CodePageController),
             at(routes.register, RegisterController),
-            SettingsController,
           ]
         : [],
-      providers: [LoginRequestsService, SettingsSignInService],
+      providers: [LoginRequestsService],
     };
   }
 }

@@ -2,7 +2,7 @@ import type { VNode } from 'preact';
 import { Document } from '../common/html-document.js';
 import type { Config } from '../config/config.js';
 import type { ListedSession } from '../sessions/list-sessions.js';
-import { Alert, Foreign } from './parts.js';
+import { Alert, Foreign } from '../pages/parts.js';
 
 /** What the settings show. */
 export interface SettingsPageProps {

@@ -12,7 +12,7 @@ import type { SignedInUser } from '../sessions/principal.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { accountBlock } from '../users/account-state.js';
 import { SETTINGS_PATH } from './settings-cookies.js';
-import type { SettingsCallbackQuery } from './pages.dto.js';
+import type { SettingsCallbackQuery } from './settings.dto.js';
 
 const CALLBACK = `${SETTINGS_PATH}/callback`;
 const SCOPES = ['read', 'write'];

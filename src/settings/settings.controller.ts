@@ -12,7 +12,7 @@ import { readSessionId } from '../sessions/sessions.controller.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import * as cookies from './settings-cookies.js';
 import { type SettingsCaller, SettingsSignInService } from './settings-sign-in.service.js';
-import { SettingsCallbackQuery } from './pages.dto.js';
+import { SettingsCallbackQuery } from './settings.dto.js';
 import { SettingsPage, SignedOutPage } from './settings.page.js';
 
 const SIGNED_OUT = `${cookies.SETTINGS_PATH}/signed-out`;
