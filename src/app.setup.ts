@@ -47,7 +47,13 @@ export async function createApp(
     trustProxy: trustedProxies(config.trustProxy),
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { maxHeaderSize: 16 * 1024, headersTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 2000 },
+    http: {
+      // Our own hook refuses it, in JSON.
+      requireHostHeader: false,
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 2000,
+    },
     clientErrorHandler: answerClientError,
     rewriteUrl: ({ url = '/' }) => (isDecodable(url) ? url : UNKNOWN_PATH),
     // What arrives while we stop is still answered; the proxy hears of it from readiness.

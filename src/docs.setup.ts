@@ -51,7 +51,8 @@ export function setUpDocs(app: NestFastifyApplication, config: Config): void {
   // The client is made when somebody first opens the page: a start should not have to wait for it.
   fastify.addHook('onRoute', (route) => {
     if (route.url !== `/${DOCS}/swagger-ui-init.js`) return;
-    route.preHandler = async () => {
+    route.preHandler = async ({ method }) => {
+      if (method === 'HEAD') return;
       initOAuth.clientId = await docsClientId(app, config);
     };
   });

@@ -16,8 +16,10 @@ export function isRedirectUri(uri: string, allowHttp: boolean): boolean {
   if (!URL.canParse(uri)) return false;
   const url = new URL(uri);
   if (url.username !== '' || url.password !== '' || /^\/\/[^/?]*@/.test(rest)) return false;
-  if (url.protocol === 'https:') return rest.startsWith('//') && url.hostname !== '';
-  if (url.protocol === 'http:') return rest.startsWith('//') && (allowHttp || LOOPBACK_HOSTS.has(url.hostname));
+  // The URL parser would find a host in `https:///cb` and `https:cb`.
+  const hasHost = /^\/\/[^/?]/.test(rest);
+  if (url.protocol === 'https:') return hasHost;
+  if (url.protocol === 'http:') return hasHost && (allowHttp || LOOPBACK_HOSTS.has(url.hostname));
   return true;
 }
 

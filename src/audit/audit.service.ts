@@ -29,7 +29,7 @@ export interface AuditEntry {
 }
 
 /** Events that one run of the purge removes. */
-const BATCH = 50_000;
+const BATCH = 10_000;
 
 /** Keeps the journal: an event is written with the change it tells of, or on its own for a refusal. */
 @Injectable()

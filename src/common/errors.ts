@@ -3,6 +3,7 @@ export type ErrorCode = keyof typeof CATALOGUE;
 
 /** The one catalogue: per code the HTTP status, the fixed safe sentence, and the word for it in the OAuth dialect. */
 const CATALOGUE = {
+  malformed_request: { status: 400, sentence: 'Malformed request', oauth: 'invalid_request' },
   malformed_body: { status: 400, sentence: 'Malformed request body', oauth: 'invalid_request' },
   malformed_parameters: { status: 400, sentence: 'Malformed parameters', oauth: 'invalid_request' },
   duplicate_parameter: { status: 400, sentence: 'A parameter is given more than once', oauth: 'invalid_request' },

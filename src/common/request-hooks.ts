@@ -47,6 +47,8 @@ function forgetTypeOfNothing({ raw: { headers } }: FastifyRequest): void {
 
 function refusalOf({ raw, method, routeOptions }: FastifyRequest): Refusal | null {
   if (raw.url !== undefined && raw.url.length > MAX_URL) return new Refusal('url_too_long');
+  // RFC 9112 §3.2
+  if (raw.headers.host === undefined && raw.httpVersion === '1.1') return new Refusal('malformed_request');
   if (method === 'HEAD' && routeOptions.config.noHead)
     return new Refusal('method_not_allowed', undefined, { allow: ['GET'] });
   return null;

@@ -9,10 +9,17 @@ export const POOL_SIZE = 10;
 /** How long a request may wait for a connection before it is answered 503, in milliseconds (security.md D7). */
 const CONNECTION_WAIT_MS = 2000;
 
-/** The one description of the database connection, shared by the app, the command line and the migration tool. */
+/** A statement without an answer for so long waits for a lock or for a server that is gone, in milliseconds (security.md D3, D7). */
+const QUERY_LIMIT_MS = 1500;
+
+/**
+ * The one description of the database connection, shared by the app, the command line and the migration tool.
+ * @param queryLimitMs 0 is none
+ */
 export function dataSourceOptions(
   url: string,
   entities: NonNullable<DataSourceOptions['entities']>,
+  queryLimitMs = QUERY_LIMIT_MS,
 ): DataSourceOptions {
   const log = new Logger('Database');
   return {
@@ -27,6 +34,7 @@ export function dataSourceOptions(
     parseInt8: true,
     poolSize: POOL_SIZE,
     connectTimeoutMS: CONNECTION_WAIT_MS,
+    extra: { query_timeout: queryLimitMs },
     applicationName: 'gatehouse',
     // An idle connection that the server closed must not end the process (security.md D8).
     poolErrorHandler: (error: unknown) =>

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { purge } from '../database/purge.js';
 
 /** What has ended is kept this long, so that the reuse of an old token can still be told from an unknown one. */
 const KEPT = `interval '30 days'`;
@@ -41,6 +42,6 @@ export class SessionsPurge {
          returning a.id
        ) delete from session s using gone where s.application_id = gone.id`,
     ];
-    for (const statement of statements) await this.dataSource.query(statement);
+    for (const statement of statements) await purge(this.dataSource, statement);
   }
 }

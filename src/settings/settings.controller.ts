@@ -30,6 +30,7 @@ export class SettingsController {
   ) {}
 
   @Get()
+  @NoHead()
   async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const caller = await this.recognise(request);
     if (!caller) return this.start(reply);

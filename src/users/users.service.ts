@@ -5,6 +5,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { violatedUnique } from '../common/database-errors.js';
 import { type Detail, ValidationFailed } from '../common/errors.js';
 import { Config } from '../config/config.js';
+import { isCommonPassword } from './common-passwords.js';
 import { PasswordHasher } from './password-hasher.js';
 import { passwordProblem } from './password-rules.js';
 import { type Role, User } from './user.entity.js';
@@ -75,7 +76,7 @@ export class UsersService {
     const problems = [
       ...this.nameProblems(wanted),
       ...this.emailProblems(wanted),
-      ...this.passwordProblems(wanted),
+      ...(await this.passwordProblems(wanted)),
       ...further,
     ];
     problems.push(...(await this.takenProblems(wanted, problems)));
@@ -131,15 +132,13 @@ export class UsersService {
     return isBlocked ? [{ field, error: 'ERR_BLOCKED', description: 'is not allowed' }] : [];
   }
 
-  private passwordProblems({ password, username, email }: NewUser): Detail[] {
+  private async passwordProblems({ password, username, email }: NewUser): Promise<Detail[]> {
     const { accounts, instance } = this.config;
-    const problem = passwordProblem(password, {
-      username,
-      email,
-      instanceTitle: instance.title,
-      minLength: accounts.password_min,
-    });
-    return problem ? [problem] : [];
+    const context = { username, email, instanceTitle: instance.title, minLength: accounts.password_min };
+    const problem = passwordProblem(password, context);
+    if (problem) return [problem];
+    const isCommon = await isCommonPassword(password);
+    return isCommon ? [{ field: 'password', error: 'ERR_INVALID', description: 'is too common' }] : [];
   }
 
   /** Looked up before the password is hashed, so that a taken name costs no hash; the unique index has the last word. */
