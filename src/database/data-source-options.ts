@@ -10,7 +10,7 @@ export const POOL_SIZE = 10;
 const CONNECTION_WAIT_MS = 2000;
 
 /** A statement without an answer for so long waits for a lock or for a server that is gone, in milliseconds (security.md D3, D7). */
-const QUERY_LIMIT_MS = 1500;
+const QUERY_LIMIT_MS = 1250;
 
 /**
  * The one description of the database connection, shared by the app, the command line and the migration tool.
