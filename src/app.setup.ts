@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import fastifyCookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
 import { pino, type Logger } from 'pino';
@@ -22,17 +21,6 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Where no route is. */
 const UNKNOWN_PATH = '/.unknown';
-
-/** Response headers that scripts of other origins may read. */
-const EXPOSED = [
-  'Link',
-  'Location',
-  'Retry-After',
-  'X-Request-Id',
-  'X-RateLimit-Limit',
-  'X-RateLimit-Remaining',
-  'X-RateLimit-Reset',
-];
 
 /** The application, ready for requests but not listening: the rooms, and around them limits, parsers, headers, documents. */
 export async function createApp(
@@ -73,8 +61,7 @@ export async function createApp(
   const routes = app.get(RouteTable);
   routes.watch(fastify);
   setSecurityHeaders(app, config);
-  app.enableCors({ delegator: (request, done) => done(null, corsOptions(routes.allowsCors(request))) });
-  registerRequestHooks(fastify, log);
+  registerRequestHooks(fastify, routes, log);
   await app.register(fastifyCookie);
   await registerBodyParsers(fastify);
   await serveAssets(fastify);
@@ -102,21 +89,6 @@ function setSecurityHeaders(app: NestFastifyApplication, config: Config): void {
     xPermittedCrossDomainPolicies: false,
     xXssProtection: false,
   });
-}
-
-function corsOptions(isAllowed: boolean): FastifyCorsOptions {
-  if (!isAllowed) return { origin: false };
-  return {
-    origin: '*',
-    credentials: false,
-    methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Requested-With'],
-    exposedHeaders: EXPOSED,
-    maxAge: 86_400,
-    // Answered by our own hook, so that a preflight carries the headers of every answer.
-    preflightContinue: true,
-    strictPreflight: false,
-  };
 }
 
 /** So many hops from our own socket, or these addresses (contract.md §1, `TRUST_PROXY`). */

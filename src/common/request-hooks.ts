@@ -1,20 +1,24 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { canonicalAddress } from './client-info.js';
+import { allowAnyOrigin } from './cors.js';
 import { Refusal } from './errors.js';
+import type { RouteTable } from './route-table.js';
 import { sha256 } from './secrets.js';
 
 /** The longest URL we read, in bytes (contract.md §0.3). */
 const MAX_URL = 8 * 1024;
 
 /** What every request goes through before its route, and every answer after it; plain callbacks, because this is the hot path. */
-export function registerRequestHooks(fastify: FastifyInstance, log: Logger): void {
+export function registerRequestHooks(fastify: FastifyInstance, routes: RouteTable, log: Logger): void {
   fastify.addHook('onRequest', (request, reply, done) => {
     addHeaders(request, reply);
+    const isCorsAllowed = routes.allowsCors(request);
+    if (isCorsAllowed) allowAnyOrigin(request, reply);
     forgetTypeOfNothing(request);
     const refusal = refusalOf(request);
     if (refusal) done(refusal);
-    else if (isAllowedPreflight(request, reply)) void reply.code(204).send();
+    else if (isCorsAllowed && request.method === 'OPTIONS') void reply.code(204).send();
     else if (!request.is404 && !isSpelledAsRegistered(request)) reply.callNotFound();
     else done();
   });
@@ -52,11 +56,6 @@ function refusalOf({ raw, method, routeOptions }: FastifyRequest): Refusal | nul
   if (method === 'HEAD' && routeOptions.config.noHead)
     return new Refusal('method_not_allowed', undefined, { allow: ['GET'] });
   return null;
-}
-
-/** The CORS hook, which runs before this one, has answered it in its headers. */
-function isAllowedPreflight({ method }: FastifyRequest, reply: FastifyReply): boolean {
-  return method === 'OPTIONS' && reply.hasHeader('access-control-allow-methods');
 }
 
 /** The router decodes a path before it matches; we only take the fixed parts as they are registered (security.md R4). */

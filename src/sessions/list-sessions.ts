@@ -29,8 +29,9 @@ const AS_TEXT: pg.CustomTypesConfig = {
 
 /**
  * A person's live sessions in one prepared statement: the calling one first, then by last use. The newest ids are read
- * from the index `(user_id, id)` alone, which the planner then prefers whoever asks: fetching whole rows it would sort all
- * ten thousand of a very heavy account. The purge takes ended sessions out of that index.
+ * from the index `(user_id, id)` alone and each row by its key; `offset 0` keeps the planner from looking for the rows by
+ * person instead, which takes an average account for granted and reads all ten thousand of a very heavy one. The purge
+ * takes ended sessions out of that index.
  */
 export function listSessions(reads: ShortReads, userId: string, currentId: number): Promise<ListedSession[]> {
   return reads.query<ListedSession>({
@@ -45,8 +46,10 @@ export function listSessions(reads: ShortReads, userId: string, currentId: numbe
         union
         (select id from session where user_id = $1 and revoked_at is null order by id desc limit ${MOST})
       ) newest
-        join session s on s.id = newest.id and s.user_id = $1 and s.revoked_at is null
-          and (s.access_expires_at > now() or s.refresh_expires_at > now())
+        cross join lateral (
+          select * from session where id = newest.id and user_id = $1 and revoked_at is null
+            and (access_expires_at > now() or refresh_expires_at > now()) offset 0
+        ) s
         join application a on a.id = s.application_id
       order by s.id = $2 desc, s.last_used_at desc nulls last, s.id desc`,
     values: [userId, currentId],
