@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -25,12 +25,33 @@ export async function openArena(url: string | undefined, program: string): Promi
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-bench-'));
   await chmod(folder, 0o755);
   const database = await (url ? createDatabase(url) : startDatabase(folder));
+  const db = new pg.Client({ connectionString: database.url });
+  const close = async () => {
+    await db.end();
+    await database.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const programs = await describePrograms(database.url, folder, program);
+    // Its first start migrates.
+    const first = await startServer({ ...programs.gatehouse, probe: { path: '/health/ready' } });
+    await first.stop();
+    await db.connect();
+    await seed(db);
+    return { db, ...programs, folder, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function describePrograms(url: string, folder: string, program: string) {
   const config = join(folder, 'gatehouse.yaml');
   await writeFile(config, 'limits: { enabled: false }\n');
-  const env = { DATABASE_URL: database.url, NODE_ENV: 'production' };
+  const env = { DATABASE_URL: url, NODE_ENV: 'production' };
   const authorization = `Bearer ${secret('token', 2)}`;
   const gatehouse: Program = {
-    arguments: ['--enable-source-maps', program],
+    arguments: [...(await flags()), program],
     env: { ...env, GATEHOUSE_CONFIG: config, DATA_DIR: folder, SECRET_KEY: secret('key', 1), LOG_LEVEL: 'error' },
     probe: { path: '/api/v1/accounts/verify_credentials', headers: { authorization } },
   };
@@ -39,18 +60,14 @@ export async function openArena(url: string | undefined, program: string): Promi
     env,
     probe: { path: '/', headers: { authorization } },
   };
-  // Its first start migrates.
-  const first = await startServer({ ...gatehouse, probe: { path: '/health/ready' } });
-  await first.stop();
-  const db = new pg.Client({ connectionString: database.url });
-  await db.connect();
-  await seed(db);
-  const close = async () => {
-    await db.end();
-    await database.close();
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { db, reference, gatehouse, folder, close };
+  return { gatehouse, reference };
+}
+
+/** What `npm start` hands to Node. */
+async function flags(): Promise<string[]> {
+  const manifest = await readFile(join(import.meta.dirname, '../package.json'), 'utf8');
+  const { scripts } = JSON.parse(manifest) as { scripts: { start: string } };
+  return scripts.start.split(' ').filter((word) => word.startsWith('--'));
 }
 
 async function startDatabase(folder: string) {
