@@ -13,6 +13,8 @@ export type AuditType =
   | 'code.reused'
   | 'consent.approved'
   | 'consent.denied'
+  | 'login.blocked'
+  | 'login.continued'
   | 'login.failed'
   | 'login.succeeded'
   | 'logout'

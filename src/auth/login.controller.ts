@@ -62,9 +62,10 @@ export class LoginController {
   async continueAs(
     @MergedParameters() parameters: AuthorizationParameters,
     @CallingBrowser() browser: SignedInBrowser | null,
+    @Client() client: ClientInfo,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    follow(reply, this.config, await this.logins.continueAs(browser, parameters));
+    follow(reply, this.config, await this.logins.continueAs(browser, parameters, client));
   }
 
   @Post('logout')

@@ -57,16 +57,14 @@ export class LoginService {
 
   /** The corridor that every proof of identity ends in: account state, session, code, consent page. */
   async complete(user: User, request: AuthorizationRequest, client: ClientInfo): Promise<BrowserStep> {
+    const entry = { userId: user.id, applicationId: request.client.id };
+    if (accountBlock(user) !== null) await this.audit.record({ type: 'login.blocked', ...entry }, client);
     this.refuseBlocked(user, request);
     const scope = this.grantedScope(user, request);
     const { code, session } = await this.dataSource.transaction(async (tx) => {
       const opened = await this.browsers.open(user.id, tx);
       const pending = await this.codes.open(newCode(user.id, opened.id, request, scope), tx);
-      await this.audit.record(
-        { type: 'login.succeeded', userId: user.id, applicationId: request.client.id },
-        client,
-        tx,
-      );
+      await this.audit.record({ type: 'login.succeeded', ...entry }, client, tx);
       return { code: pending, session: opened };
     });
     return this.toConsent(user.id, session, request, scope, code);
@@ -76,12 +74,23 @@ export class LoginService {
    * Goes on with a browser that is signed in already, for another client (contract.md §3.9).
    * @throws AuthorizationRefusal `login_required`
    */
-  async continueAs(browser: SignedInBrowser | null, parameters: OAuthParameters): Promise<BrowserStep> {
+  async continueAs(
+    browser: SignedInBrowser | null,
+    parameters: OAuthParameters,
+    client: ClientInfo,
+  ): Promise<BrowserStep> {
     const request = await this.requests.read(parameters, STRICT);
     const user = browser && (await this.users.find(browser.userId));
     if (!browser || !user) throw new AuthorizationRefusal('login_required', 'Please sign in', request.parameters);
     const scope = this.grantedScope(user, request);
-    const code = await this.codes.open(newCode(user.id, browser.id, request, scope), this.dataSource.manager);
+    const code = await this.dataSource.transaction(async (tx) => {
+      await this.audit.record(
+        { type: 'login.continued', userId: user.id, applicationId: request.client.id },
+        client,
+        tx,
+      );
+      return this.codes.open(newCode(user.id, browser.id, request, scope), tx);
+    });
     return this.toConsent(user.id, browser, request, scope, code);
   }
 
