@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { v7 as uuidv7 } from 'uuid';
 import { AuditService } from '../audit/audit.service.js';
 import { BrowserSessionsService } from '../browsers/browser-sessions.service.js';
 import type { SignedInBrowser } from '../browsers/signed-in-browser.js';
@@ -10,6 +11,7 @@ import { oauthPairs, pageUrl } from '../common/oauth-redirects.js';
 import type { Parameters } from '../common/parameters.js';
 import { grantable } from '../common/scopes.js';
 import { Config } from '../config/config.js';
+import { poolOf } from '../database/pool.js';
 import { AuthorizationCodesService } from '../oauth/authorization-codes.service.js';
 import { type AuthorizationRequest, AuthorizationRequests } from '../oauth/authorization-request.js';
 import { accountBlock } from '../users/account-state.js';
@@ -18,6 +20,7 @@ import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { BrowserStep } from './browser-step.js';
 import { readLoginBody } from './login.dto.js';
+import { openSignIn } from './open-sign-in.js';
 
 /** Every form sends all four (contract.md §3.3). */
 const STRICT = { takesDefaults: false };
@@ -57,17 +60,16 @@ export class LoginService {
 
   /** The corridor that every proof of identity ends in: account state, session, code, consent page. */
   async complete(user: User, request: AuthorizationRequest, client: ClientInfo): Promise<BrowserStep> {
-    const entry = { userId: user.id, applicationId: request.client.id };
-    if (accountBlock(user) !== null) await this.audit.record({ type: 'login.blocked', ...entry }, client);
+    if (accountBlock(user) !== null) {
+      await this.audit.record({ type: 'login.blocked', userId: user.id, applicationId: request.client.id }, client);
+    }
     this.refuseBlocked(user, request);
     const scope = this.grantedScope(user, request);
-    const { code, session } = await this.dataSource.transaction(async (tx) => {
-      const opened = await this.browsers.open(user.id, tx);
-      const pending = await this.codes.open(newCode(user.id, opened.id, request, scope), tx);
-      await this.audit.record({ type: 'login.succeeded', ...entry }, client, tx);
-      return { code: pending, session: opened };
-    });
-    return this.toConsent(user.id, session, request, scope, code);
+    const minted = this.codes.mint();
+    // A planted cookie is never adopted: each sign-in is a session of its own.
+    const id = uuidv7();
+    const expiresAt = await openSignIn(poolOf(this.dataSource), newCode(user.id, id, request, scope), minted, client);
+    return this.toConsent(user.id, { id, expiresAt }, request, scope, minted.code);
   }
 
   /**

@@ -2,16 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { decodeProtectedHeader, importJWK, jwtVerify, SignJWT } from 'jose';
 import { type EntityManager, Repository } from 'typeorm';
-import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import { validate as isUuid } from 'uuid';
 import { Config } from '../config/config.js';
 import { ShortReads } from '../database/short-reads.js';
 import { USER_IS_ACTIVE } from '../users/account-state.js';
 import { BrowserSession } from './browser-session.entity.js';
 import type { SignedInBrowser } from './signed-in-browser.js';
 import { SIGNING_ALGORITHM, SigningKeysService } from './signing-keys.service.js';
-
-/** How long a signed-in browser stays so, in seconds (contract.md §3.3.3). */
-const LIFETIME = 3600;
 
 /** What a `jwt` cookie says. */
 interface Ticket {
@@ -30,17 +27,6 @@ export class BrowserSessionsService {
     private readonly keys: SigningKeysService,
     private readonly config: Config,
   ) {}
-
-  /** Makes a new session row; a planted cookie is never adopted. */
-  async open(userId: string, tx: EntityManager): Promise<{ id: string; expiresAt: Date }> {
-    const id = uuidv7();
-    const [row] = await tx.query(
-      `insert into browser_session (id, user_id, expires_at) values ($1, $2, now() + interval '${LIFETIME} seconds')
-       returning expires_at as "expiresAt"`,
-      [id, userId],
-    );
-    return { id, expiresAt: row.expiresAt };
-  }
 
   /** The `jwt` cookie of a session, for one client: a compact JWS (contract.md §3.3.3). */
   async sign(userId: string, clientId: string, session: { id: string; expiresAt: Date }): Promise<string> {

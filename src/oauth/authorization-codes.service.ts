@@ -12,11 +12,11 @@ import { USER_IS_ACTIVE } from '../users/account-state.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
 
 /** A code waits this long for consent (contract.md §3.3.2)… */
-const PENDING = `interval '10 minutes'`;
+export const PENDING = `interval '10 minutes'`;
 /** …lives this long once approved (contract.md §2.5.1)… */
 const APPROVED = `interval '60 seconds'`;
 /** …or this long when it is born live (contract.md §3.5.4). */
-const LIVE = `interval '5 minutes'`;
+export const LIVE = `interval '5 minutes'`;
 
 /** The failed attempt of the right client that kills a code. */
 const FATAL_ATTEMPT = 5;
@@ -28,6 +28,13 @@ export type NewCode = Pick<
   AuthorizationCode,
   'userId' | 'applicationId' | 'browserSessionId' | 'redirectUri' | 'scope' | 'state' | 'codeChallenge'
 >;
+
+/** A code, and the columns that stand for it. */
+export interface MintedCode extends Pick<AuthorizationCode, 'hash' | 'sealedCode'> {
+  code: string;
+  /** Born approved (contract.md §3.5.4). */
+  isLive: boolean;
+}
 
 /** What a client shows to redeem a code. */
 export interface Redemption {
@@ -50,18 +57,24 @@ export class AuthorizationCodesService {
     private readonly config: Config,
   ) {}
 
+  /** A new code and how it is stored, for a statement that writes it among other things. */
+  mint(): MintedCode {
+    const code = randomSecret();
+    const sealedCode = seal(Buffer.from(code), this.config.secretKey, PURPOSE);
+    return { code, hash: sha256(code), sealedCode, isLive: this.config.oauth.live_consent_code };
+  }
+
   /** Makes a code that waits for consent. */
   async open(wanted: NewCode, tx: EntityManager): Promise<string> {
-    const code = randomSecret();
-    const isLive = this.config.oauth.live_consent_code;
+    const { code, hash, sealedCode, isLive } = this.mint();
     await tx
       .createQueryBuilder()
       .insert()
       .into(AuthorizationCode)
       .values({
         ...wanted,
-        hash: sha256(code),
-        sealedCode: seal(Buffer.from(code), this.config.secretKey, PURPOSE),
+        hash,
+        sealedCode,
         approvedAt: isLive ? () => 'now()' : null,
         expiresAt: () => `now() + ${isLive ? LIVE : PENDING}`,
       })
