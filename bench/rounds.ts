@@ -24,13 +24,17 @@ export interface Turn {
   commits: number;
 }
 
-/** One round: both servers start afresh, then each target has its turn, always right after R. */
+/**
+ * One round: both servers start afresh, then each target has its turns of one second, every time right after R, so that
+ * whatever else the machine does comes and goes for both.
+ * @param seconds turns of each target
+ */
 export async function playRound(arena: Arena, targets: readonly Target[], seconds: number) {
   const r = await startServer(arena.reference);
   const g = await startServer(arena.gatehouse);
   const both = [r, g];
   const idle = residentOf(g.pid);
-  const turns = new Map<string, Turn>();
+  const turns = new Map<string, Turn[]>();
   try {
     const clock = await postgresClock(arena.db);
     const load = { connections: CONNECTIONS, shot: reference, status: 200 };
@@ -38,24 +42,37 @@ export async function playRound(arena: Arena, targets: readonly Target[], second
     for (const target of targets) {
       await prove(g, target);
       await alone(g, both, async () => drive(g, await loadOf(arena.db, target, WARM_UP)));
-      const base = await alone(r, both, () => timed(clock, () => drive(r, { ...load, seconds })));
-      const own = await loadOf(arena.db, target, seconds);
-      const before = await writesSoFar(arena.db);
-      const turn = await alone(g, both, () => timed(clock, () => drive(g, own)));
-      const commits = ((await writesSoFar(arena.db)) - before) / turn.measured.requests;
-      turns.set(target.name, {
-        reference: base.measured,
-        gatehouse: turn.measured,
-        ratio: turn.measured.rate / base.measured.rate,
-        referencePostgresCpu: base.postgresCpu,
-        postgresCpu: turn.postgresCpu,
-        commits,
-      });
+      const own: Turn[] = [];
+      for (let second = 0; second < seconds; second++) {
+        const base = await alone(r, both, () => timed(clock, () => drive(r, { ...load, seconds: 1 })));
+        own.push(await playTurn(arena, target, base, (work) => alone(g, both, () => timed(clock, () => work(g)))));
+      }
+      turns.set(target.name, own);
     }
     return { turns, idle, loaded: residentOf(g.pid) };
   } finally {
     await Promise.all(both.map((server) => server.stop()));
   }
+}
+
+async function playTurn(
+  { db }: Arena,
+  target: Target,
+  base: Timed,
+  measure: (work: (server: Server) => Promise<Measured>) => Promise<Timed>,
+): Promise<Turn> {
+  const load = await loadOf(db, target, 1);
+  const before = await writesSoFar(db);
+  const own = await measure((server) => drive(server, load));
+  const commits = ((await writesSoFar(db)) - before) / own.measured.requests;
+  return {
+    reference: base.measured,
+    gatehouse: own.measured,
+    ratio: own.measured.rate / base.measured.rate,
+    referencePostgresCpu: base.postgresCpu,
+    postgresCpu: own.postgresCpu,
+    commits,
+  };
 }
 
 /** A wrong answer is quick to give, so that what is measured is looked at once. */
@@ -85,7 +102,12 @@ async function writesSoFar(db: pg.Client): Promise<number> {
   return rows[0]?.xmax ?? 0;
 }
 
-async function timed(clock: () => number | null, work: () => Promise<Measured>) {
+interface Timed {
+  measured: Measured;
+  postgresCpu: number | null;
+}
+
+async function timed(clock: () => number | null, work: () => Promise<Measured>): Promise<Timed> {
   const before = clock();
   const measured = await work();
   const after = clock();

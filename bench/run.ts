@@ -38,9 +38,11 @@ async function measureTargets(arena: Arena) {
   const memory: { idle: number; loaded: number }[] = [];
   for (let round = 1; round <= rounds; round++) {
     const played = await playRound(arena, targets, seconds);
-    for (const [name, turn] of played.turns) turns.get(name)?.push(turn);
+    for (const [name, own] of played.turns) turns.get(name)?.push(...own);
     memory.push({ idle: played.idle, loaded: played.loaded });
-    const ratios = [...played.turns].map(([name, turn]) => `${name} ${turn.ratio.toFixed(2)}`);
+    const ratios = [...played.turns].map(
+      ([name, own]) => `${name} ${report.median(own.map((turn) => turn.ratio)).toFixed(2)}`,
+    );
     process.stdout.write(`round ${round}: ${ratios.join(', ')}\n`);
   }
   report.printHead();
@@ -60,11 +62,12 @@ async function measureSignIns(arena: Arena) {
   if (!wanted.has('sign_in')) return null;
   const played: SignInRound[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const one = await playSignIns(arena, seconds);
-    played.push(one);
-    const bare = Object.entries(one.bare).map(([atOnce, rate]) => `${atOnce}: ${rate.toFixed(0)}`);
+    const own = await playSignIns(arena, seconds);
+    played.push(...own);
+    const share = report.median(own.map((one) => one.share));
+    const kept = report.median(own.map((one) => one.kept));
     process.stdout.write(
-      `round ${round}: Argon2id a second, at once ${bare.join(', ')}; sign-ins ${one.share.toFixed(2)} of it; token checks keep ${one.kept.toFixed(2)}\n`,
+      `round ${round}: sign-ins ${share.toFixed(2)} of the bare rate; token checks keep ${kept.toFixed(2)}\n`,
     );
   }
   const result = report.judgeSignIns(played);
@@ -114,7 +117,7 @@ async function main(): Promise<void> {
   const program = resolve(options.program);
   if (!existsSync(program)) throw new Error(`${program} is missing: npm run build`);
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, Node ${process.version}`;
-  process.stdout.write(`${machine}, load ${loadavg()[0]?.toFixed(2)}; ${rounds} rounds of ${seconds} s\n`);
+  process.stdout.write(`${machine}, load ${loadavg()[0]?.toFixed(2)}; ${rounds} rounds of ${seconds} turns\n`);
   const arena = await openArena(process.env['BENCH_DATABASE_URL'], program);
   try {
     const coldStart = await measureColdStarts(arena);

@@ -10,7 +10,7 @@ import { signIn, VERIFY_CREDENTIALS } from './targets.js';
 /** Connections that sign in. */
 const SIGNING_IN = 8;
 
-/** One round of sign-ins. */
+/** One turn of each. */
 export interface SignInRound {
   /** Passwords checked in a second by a process that does nothing else, by how many at once. */
   bare: Record<string, number>;
@@ -29,43 +29,36 @@ export interface SignInRound {
   kept: number;
 }
 
-/** Measures sign-ins alone, token checks alone, and both at once. */
-export async function playSignIns(arena: Arena, seconds: number): Promise<SignInRound> {
-  const bare = await bareRates(seconds);
+/** One round: sign-ins alone, token checks alone, and both at once, in turns. */
+export async function playSignIns(arena: Arena, turns: number): Promise<SignInRound[]> {
   const server = await startServer(arena.gatehouse);
   try {
     await proveSignIn(server);
-    const signIns = { connections: SIGNING_IN, shot: signIn, status: 302, seconds };
+    const signIns = { connections: SIGNING_IN, shot: signIn, status: 302, seconds: 1.5 };
     const { shot, status } = VERIFY_CREDENTIALS;
-    const checks = { connections: CONNECTIONS, shot, status, seconds };
-    await Promise.all([drive(server, { ...signIns, seconds: 1 }), drive(server, { ...checks, seconds: 1 })]);
-    const alone = await drive(server, signIns);
-    const single = await drive(server, { ...signIns, connections: 1, seconds: seconds / 2 });
-    const undisturbed = await drive(server, checks);
-    const [signInsBeside, beside] = await Promise.all([drive(server, signIns), drive(server, checks)]);
-    const best = Math.max(...Object.values(bare));
-    const share = alone.rate / best;
-    return {
-      bare,
-      best,
-      alone,
-      single,
-      share,
-      undisturbed,
-      beside,
-      signInsBeside,
-      kept: beside.rate / undisturbed.rate,
-    };
+    const checks = { connections: CONNECTIONS, shot, status, seconds: 1.5 };
+    await Promise.all([drive(server, signIns), drive(server, checks)]);
+    const played: SignInRound[] = [];
+    for (let turn = 0; turn < turns; turn++) {
+      const bare = await bareRates();
+      const alone = await drive(server, signIns);
+      const single = await drive(server, { ...signIns, connections: 1, seconds: 1 });
+      const undisturbed = await drive(server, { ...checks, seconds: 1 });
+      const [signInsBeside, beside] = await Promise.all([drive(server, signIns), drive(server, checks)]);
+      const best = Math.max(...Object.values(bare));
+      const [share, kept] = [alone.rate / best, beside.rate / undisturbed.rate];
+      played.push({ bare, best, alone, single, share, undisturbed, beside, signInsBeside, kept });
+    }
+    return played;
   } finally {
     await server.stop();
   }
 }
 
-async function bareRates(seconds: number): Promise<Record<string, number>> {
+async function bareRates(): Promise<Record<string, number>> {
   const script = join(import.meta.dirname, 'argon2-rate.ts');
   const env = { PATH: process.env['PATH'], UV_THREADPOOL_SIZE: '8' };
-  const milliseconds = String(Math.min(1000, seconds * 1000));
-  const { stdout } = await promisify(execFile)(process.execPath, [script, milliseconds], { env });
+  const { stdout } = await promisify(execFile)(process.execPath, [script, '500'], { env });
   return JSON.parse(stdout) as Record<string, number>;
 }
 

@@ -100,7 +100,7 @@ describe('the log and the journal', () => {
       expect(faults).toMatchObject([{ reqId: answer.headers['x-request-id'], msg: 'Internal server error' }]);
       const { message, ...err } = faults[0].err;
       expect(message).toBe('relation "authorization_code" does not exist');
-      expect(err).toEqual({ type: 'error', code: '42P01', stack: expect.any(String), code: '42P01' });
+      expect(err).toEqual({ type: 'error', stack: expect.any(String), code: '42P01' });
       return answer;
     });
   });
