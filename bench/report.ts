@@ -21,6 +21,11 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** The highest rate: other programs on the machine only ever take from it. */
+function best(all: readonly Measured[]): number {
+  return Math.max(...all.map((one) => one.rate));
+}
+
 /** Every figure's own median. */
 export function medianOf(all: readonly Measured[]): Measured {
   const of = (key: keyof Measured) => median(all.map((one) => one[key]));
@@ -52,16 +57,18 @@ export function printHead(): void {
 /** The medians of a target's turns, and whether it reached its goals. */
 export function judgeTurns({ name, goal, commits }: Target, turns: readonly Turn[]) {
   const ratio = median(turns.map((turn) => turn.ratio));
+  const fastest = best(turns.map((turn) => turn.gatehouse)) / best(turns.map((turn) => turn.reference));
   const written = median(turns.map((turn) => turn.commits));
   const verdicts: Verdict[] = [{ name, measured: ratio, goal, unit: 'R', isReached: ratio >= goal }];
   if (commits !== undefined) {
     // Purges and statistics write now and then.
-    const isReached = written >= commits && written < commits * 1.01;
+    const isReached = written >= commits && written < commits * 1.05;
     verdicts.push({ name: `${name}: commits`, measured: written, goal: commits, unit: 'a request', isReached });
   }
   const cpu = (values: (number | null)[]) => (values.includes(null) ? null : median(values.map(Number)));
   return {
     ratio,
+    fastest,
     commits: written,
     reference: medianOf(turns.map((turn) => turn.reference)),
     gatehouse: medianOf(turns.map((turn) => turn.gatehouse)),
@@ -77,6 +84,10 @@ export function judgeSignIns(rounds: readonly SignInRound[]) {
     medianOf(rounds.map((round) => round[key]));
   const share = median(rounds.map((round) => round.share));
   const kept = median(rounds.map((round) => round.kept));
+  const fastest = {
+    share: best(rounds.map((round) => round.alone)) / Math.max(...rounds.map((round) => round.best)),
+    kept: best(rounds.map((round) => round.beside)) / best(rounds.map((round) => round.undisturbed)),
+  };
   const beside = of('beside');
   const single = of('single');
   const verdicts: Verdict[] = [
@@ -85,9 +96,9 @@ export function judgeSignIns(rounds: readonly SignInRound[]) {
     { name: 'token checks beside', measured: kept, goal: 0.45, unit: 'of undisturbed', isReached: kept >= 0.45 },
     { name: 'token checks beside, p95', measured: beside.p95, goal: 4, unit: 'ms at most', isReached: beside.p95 <= 4 },
   ];
-  const best = median(rounds.map((round) => round.best));
+  const bare = median(rounds.map((round) => round.best));
   const [alone, undisturbed, signInsBeside] = [of('alone'), of('undisturbed'), of('signInsBeside')];
-  return { best, share, kept, alone, single, undisturbed, beside, signInsBeside, verdicts };
+  return { bare, share, kept, fastest, alone, single, undisturbed, beside, signInsBeside, verdicts };
 }
 
 /** Prints each goal with its figure. */

@@ -3,13 +3,14 @@ import type { Arena } from './arena.js';
 import { drive, type Load, type Measured } from './load.js';
 import { alone, postgresClock, residentOf, type Server, startServer } from './processes.js';
 import { seedCodes } from './seed.js';
-import { reference, type Target, upcomingCode } from './targets.js';
+import { reference, type Target, upcomingCode, VERIFY_CREDENTIALS } from './targets.js';
 
 /** Connections of a load, all without pipelining. */
 export const CONNECTIONS = 32;
 
-/** Seconds of load before it counts. */
+/** Seconds of load before it counts: of a target, and of a server that has just started and is not compiled yet. */
 const WARM_UP = 1;
+const FIRST_WARM_UP = 3;
 
 /** A load on Gatehouse, and the one on R just before. */
 export interface Turn {
@@ -38,7 +39,9 @@ export async function playRound(arena: Arena, targets: readonly Target[], second
   try {
     const clock = await postgresClock(arena.db);
     const load = { connections: CONNECTIONS, shot: reference, status: 200 };
-    await alone(r, both, () => drive(r, { ...load, seconds: 2 * WARM_UP }));
+    await alone(r, both, () => drive(r, { ...load, seconds: FIRST_WARM_UP }));
+    const { shot, status } = VERIFY_CREDENTIALS;
+    await alone(g, both, () => drive(g, { connections: CONNECTIONS, shot, status, seconds: FIRST_WARM_UP }));
     for (const target of targets) {
       await prove(g, target);
       await alone(g, both, async () => drive(g, await loadOf(arena.db, target, WARM_UP)));

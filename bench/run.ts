@@ -18,7 +18,7 @@ import { TARGETS } from './targets.js';
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '2' },
     only: { type: 'string', multiple: true },
     program: { type: 'string', default: join(import.meta.dirname, '../dist/main.js') },
   },
@@ -49,7 +49,12 @@ async function measureTargets(arena: Arena) {
   const judged = targets.map((target) => {
     const result = report.judgeTurns(target, turns.get(target.name) ?? []);
     report.printRow('R', result.reference, result.referencePostgresCpu);
-    report.printRow(target.name, result.gatehouse, result.postgresCpu, `${result.ratio.toFixed(2)} R`);
+    report.printRow(
+      target.name,
+      result.gatehouse,
+      result.postgresCpu,
+      `${result.ratio.toFixed(2)} R (fastest turns ${result.fastest.toFixed(2)})`,
+    );
     return { name: target.name, ...result };
   });
   const idle = report.median(memory.map((one) => one.idle));
@@ -72,10 +77,20 @@ async function measureSignIns(arena: Arena) {
   }
   const result = report.judgeSignIns(played);
   report.printHead();
-  report.printRow('sign-in', result.alone, null, `${result.share.toFixed(2)} of ${result.best.toFixed(0)} bare`);
+  report.printRow(
+    'sign-in',
+    result.alone,
+    null,
+    `${result.share.toFixed(2)} of ${result.bare.toFixed(0)} bare (fastest ${result.fastest.share.toFixed(2)})`,
+  );
   report.printRow('sign-in, one by one', result.single, null);
   report.printRow('token checks', result.undisturbed, null);
-  report.printRow('  beside sign-ins', result.beside, null, `${result.kept.toFixed(2)} of undisturbed`);
+  report.printRow(
+    '  beside sign-ins',
+    result.beside,
+    null,
+    `${result.kept.toFixed(2)} of undisturbed (fastest ${result.fastest.kept.toFixed(2)})`,
+  );
   report.printRow('  those sign-ins', result.signInsBeside, null);
   process.stdout.write('\n');
   return { ...result, rounds: played };
