@@ -147,8 +147,10 @@ describe.skipIf(NO_BROWSER !== null)('a person with a browser', () => {
       await page.goto(loginUrl(native));
       await signIn();
       const scheme = redirect_uris.split(':', 1)[0] ?? '';
-      // Interception swallows redirects to schemes that Chromium does not load itself.
-      await context.unrouteAll();
+      // Interception swallows redirects to schemes that Chromium does not load itself. What it holds must be let through
+      // first: a page whose stylesheet never comes is never drawn.
+      await page.waitForLoadState('networkidle');
+      await context.unrouteAll({ behavior: 'wait' });
       const followed = page.waitForRequest((request) => request.url().startsWith(`${scheme}:`));
       await press('Allow');
       const [to = '', query = ''] = (await followed).url().split(/[?&](?=code=)(.*)/s);
