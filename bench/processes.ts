@@ -31,6 +31,10 @@ export interface Program {
   probe: { path: string; headers?: Record<string, string> };
 }
 
+/** None outlives us, however we end. */
+const children = new Set<ChildProcess>();
+process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
 /** Starts a server and waits until it answers. */
 export async function startServer({ arguments: args, env, probe }: Program): Promise<Server> {
   const port = await freePort();
@@ -39,6 +43,8 @@ export async function startServer({ arguments: args, env, probe }: Program): Pro
     env: { PATH: process.env['PATH'], ...env, PORT: String(port) },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   const origin = `http://127.0.0.1:${port}`;
   while ((await statusOf(origin + probe.path, probe.headers)) !== 200) {
     if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended with ${child.exitCode}`);
