@@ -11,6 +11,7 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { ENTITIES } from './entities.js';
 import { FrontendConfigModule } from './frontend-config/frontend-config.module.js';
+import { MailModule } from './mail/mail.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { SERIALIZERS } from './logging.js';
 import { OAuthModule } from './oauth/oauth.module.js';
@@ -22,6 +23,7 @@ import { SettingsModule } from './settings/settings.module.js';
 @Module({
   imports: [
     CommonModule,
+    MailModule,
     AccessModule,
     SessionsModule,
     AccountModule,

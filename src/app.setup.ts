@@ -13,6 +13,7 @@ import { registerRequestHooks } from './common/request-hooks.js';
 import { RouteTable } from './common/route-table.js';
 import type { Config, TrustProxy } from './config/config.js';
 import { setUpDocs } from './docs.setup.js';
+import { JobsService } from './jobs/jobs.service.js';
 import { loggerOptions } from './logging.js';
 import { serveAssets } from './pages/serve-assets.js';
 
@@ -69,6 +70,7 @@ export async function createApp(
   await app.init();
   app.useLogger(app.get(NestPinoLogger));
   await fastify.ready();
+  app.get(JobsService).start();
   return app;
 }
 

@@ -1,10 +1,17 @@
+import { AccessToken } from './sessions/access-token.entity.js';
 import { Application } from './applications/application.entity.js';
+import { AttemptBudget } from './limits/attempt-budget.entity.js';
 import { AuditEvent } from './audit/audit-event.entity.js';
 import { AuthorizationCode } from './oauth/authorization-code.entity.js';
-import { AttemptBudget } from './limits/attempt-budget.entity.js';
-import { AccessToken } from './sessions/access-token.entity.js';
+import { Backup } from './backups/backup.entity.js';
 import { BrowserSession } from './browsers/browser-session.entity.js';
+import { Captcha } from './registration/captcha.entity.js';
+import { Job } from './jobs/job.entity.js';
+import { MailToken } from './users/mail-token.entity.js';
+import { OutboxMail } from './mail/outbox-mail.entity.js';
+import { PendingSignIn } from './auth/pending-sign-in.entity.js';
 import { RefreshToken } from './sessions/refresh-token.entity.js';
+import { SeenNetwork } from './sessions/seen-network.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './browsers/signing-key.entity.js';
 import { User } from './users/user.entity.js';
@@ -16,8 +23,15 @@ export const ENTITIES = [
   AttemptBudget,
   AuditEvent,
   AuthorizationCode,
+  Backup,
   BrowserSession,
+  Captcha,
+  Job,
+  MailToken,
+  OutboxMail,
+  PendingSignIn,
   RefreshToken,
+  SeenNetwork,
   Session,
   SigningKey,
   User,

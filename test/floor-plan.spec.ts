@@ -8,7 +8,9 @@ const SRC = resolve(import.meta.dirname, '../src');
 /** The floors from the ground up. A room may import from itself and from lower floors; floor 0 also from `common/`. */
 const FLOORS = [
   ['config'],
-  ['common', 'mail', 'jobs', 'audit', 'limits', 'database'],
+  ['common', 'audit', 'limits', 'database'],
+  ['jobs'],
+  ['mail', 'passwords'],
   ['users', 'applications'],
   ['browsers'],
   ['sessions', 'relationships'],

@@ -72,6 +72,11 @@ export class ErrorFilter implements ExceptionFilter {
       void reply.code(302).header('location', url).send();
       return;
     }
+    // Pleroma-FE and Soapbox read `error` of a 200 here (contract.md §0.6, *refusal 200*).
+    if (dialect === 'account' && refusal.code === 'rejected') {
+      void reply.code(200).type('application/json; charset=utf-8').send({ error: refusal.message });
+      return;
+    }
     // On browser routes nobody authenticates as a client, so an unknown one is a bad request (contract.md §3.3.1 row 3).
     const status =
       refusal.status === 401 && dialect !== 'oauth' && refusal.code === 'invalid_client' ? 400 : refusal.status;
@@ -93,7 +98,10 @@ export class ErrorFilter implements ExceptionFilter {
 /** Throttling, and anything on plain routes, keeps the plain shape; so do missing fields of the login form. */
 function speaksPlainly(refusal: Refusal, dialect: string): boolean {
   return (
-    dialect === 'plain' || refusal.code === 'throttled' || (refusal instanceof InvalidFields && refusal.status === 422)
+    dialect === 'plain' ||
+    dialect === 'account' ||
+    refusal.code === 'throttled' ||
+    (refusal instanceof InvalidFields && refusal.status === 422)
   );
 }
 

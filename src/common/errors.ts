@@ -38,7 +38,11 @@ const CATALOGUE = {
   not_allowed: { status: 403, sentence: 'This action is not allowed', oauth: 'access_denied' },
   not_found: { status: 404, sentence: 'Not found', oauth: 'invalid_request' },
   record_not_found: { status: 404, sentence: 'Record not found', oauth: 'invalid_request' },
+  not_implemented: { status: 404, sentence: 'Not implemented', oauth: 'invalid_request' },
+  link_invalid: { status: 404, sentence: 'This link is no longer valid', oauth: 'invalid_request' },
   method_not_allowed: { status: 405, sentence: 'Method not allowed', oauth: 'invalid_request' },
+  /** Understood, and no: always with a sentence of its own. */
+  rejected: { status: 422, sentence: 'Refused', oauth: 'invalid_request' },
   throttled: { status: 429, sentence: 'Throttled', oauth: 'temporarily_unavailable' },
   internal: { status: 500, sentence: 'Internal server error', oauth: 'server_error' },
   unavailable: { status: 503, sentence: 'Service unavailable', oauth: 'temporarily_unavailable' },

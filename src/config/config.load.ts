@@ -98,6 +98,7 @@ function readEnvironment(env: NodeJS.ProcessEnv, config: Config, problems: strin
   config.host = env['HOST'] || '127.0.0.1';
   config.dataDir = resolve(env['DATA_DIR'] || './data');
   config.publicUrl = readPublicUrl(env['PUBLIC_URL'] || 'http://localhost:3000', problems);
+  config.smtpUrl = readSmtpUrl(env['SMTP_URL'], problems);
   config.databaseUrl = readDatabaseUrl(env['DATABASE_URL'], problems);
   config.trustProxy = readTrustProxy(env['TRUST_PROXY'], problems);
   config.logLevel = readLogLevel(env['LOG_LEVEL'] || 'info', problems);
@@ -112,6 +113,15 @@ function readPublicUrl(value: string, problems: string[]): string {
     return 'http://localhost:3000';
   }
   return url.origin;
+}
+
+function readSmtpUrl(value: string | undefined, problems: string[]): string | null {
+  if (!value) return null;
+  const url = URL.parse(value);
+  if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
+    problems.push('SMTP_URL: must be an smtp:// or smtps:// URL with a host');
+  }
+  return value;
 }
 
 function readDatabaseUrl(value: string | undefined, problems: string[]): string | null {

@@ -21,7 +21,9 @@ export class RegistrationsConfig {
   @IsBoolean() enabled = true;
   @IsBoolean() approval = false;
   @IsBoolean() email_required = true;
+  @IsOptional() @IsBoolean() confirm_email: boolean | null = null;
   @IsBoolean() require_app_token = true;
+  @IsBoolean() captcha = false;
   @IsOptional() @IsString() message: string | null = null;
 }
 
@@ -31,7 +33,9 @@ export class FrontendRoutesConfig {
   @LocalPath() login = '/oauth/authorize';
   @LocalPath() consent = '/oauth/consent';
   @LocalPath() code = '/oauth/code';
+  @LocalPath() reactivate = '/oauth/reactivate';
   @LocalPath() register = '/register';
+  @LocalPath() password_reset = '/oauth/reset';
 }
 
 /** `frontend`: the pages, built in or the operator's (contract.md §1, §3.1, §3.2). */
@@ -56,8 +60,14 @@ export class OAuthConfig {
 /** `accounts`: rules for new credentials (contract.md §0.10, §5.1). */
 export class AccountsConfig {
   @Whole(8, 128) password_min = 8;
+  @Duration() delete_grace = 7 * 86_400;
   @IsArray() @IsString({ each: true }) blocked_email_domains: string[] = [];
   @IsArray() @IsString({ each: true }) reserved_usernames: string[] = [];
+}
+
+/** `mail`: how letters look from outside. */
+export class MailConfig {
+  @IsOptional() @IsEmail() from: string | null = null;
 }
 
 /** One budget: how many points within how many seconds (0: until cleared); 0 points switch it off (contract.md §1.1). */
@@ -82,6 +92,10 @@ export class LimitsConfig {
   @Section(() => BudgetConfig) token_failures: BudgetConfig = BudgetConfig.of(30, 300);
   @Section(() => BudgetConfig) app_registrations: BudgetConfig = BudgetConfig.of(100, 600);
   @Section(() => BudgetConfig) account_registrations: BudgetConfig = BudgetConfig.of(5, 1800);
+  @Section(() => BudgetConfig) captchas: BudgetConfig = BudgetConfig.of(30, 300);
+  @Section(() => BudgetConfig) mail_recipient: BudgetConfig = BudgetConfig.of(5, 1800);
+  @Section(() => BudgetConfig) mail_requests: BudgetConfig = BudgetConfig.of(25, 1800);
+  @Section(() => BudgetConfig) address_changes: BudgetConfig = BudgetConfig.of(10, 86_400);
 }
 
 /** The budgets by name: the keys of `limits` that hold points and a duration. */
@@ -96,6 +110,7 @@ export class FileConfig {
   @Section(() => FrontendConfig) frontend: FrontendConfig = new FrontendConfig();
   @Section(() => OAuthConfig) oauth: OAuthConfig = new OAuthConfig();
   @Section(() => AccountsConfig) accounts: AccountsConfig = new AccountsConfig();
+  @Section(() => MailConfig) mail: MailConfig = new MailConfig();
   @Section(() => LimitsConfig) limits: LimitsConfig = new LimitsConfig();
 }
 
@@ -116,6 +131,8 @@ export class Config extends FileConfig {
   /** Absent: the embedded PostgreSQL under `dataDir`. */
   databaseUrl: string | null = null;
   dataDir = './data';
+  /** Absent: mails become files under `dataDir`, and count as no mail transport. */
+  smtpUrl: string | null = null;
   /** Seals secrets at rest (32 bytes or more of entropy); never logged. */
   secretKey = '';
   trustProxy: TrustProxy = false;
@@ -134,6 +151,11 @@ export class Config extends FileConfig {
   /** Whether plain `http:` redirect URIs may point beyond loopback (contract.md §1). */
   get httpRedirectsAllowed(): boolean {
     return this.oauth.allow_http_redirects ?? !this.https;
+  }
+
+  /** Whether new people must prove that they read their address (contract.md §1: by default when mail is on). */
+  get confirmsEmail(): boolean {
+    return this.registrations.confirm_email ?? this.smtpUrl !== null;
   }
 
   /** The absolute URL of a path on our own origin. */

@@ -1,4 +1,5 @@
 import { Initial1795317600000 } from './migrations/1795317600000-initial.js';
+import { Accounts1795330800000 } from './migrations/1795330800000-accounts.js';
 
 /** Every migration, oldest first. */
-export const MIGRATIONS = [Initial1795317600000];
+export const MIGRATIONS = [Initial1795317600000, Accounts1795330800000];

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { networkOf } from '../common/client-info.js';
 import type { BudgetName } from '../config/config.js';
 import { LimitsService } from '../limits/limits.service.js';
-import { PasswordHasher } from './password-hasher.js';
+import { PasswordHasher } from '../passwords/password-hasher.js';
 import type { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 

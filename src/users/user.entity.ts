@@ -22,7 +22,7 @@ export class User {
   @Column({ type: 'timestamptz', nullable: true })
   emailVerifiedAt: Date | null;
 
-  /** Argon2id; null fails every password check. */
+  /** Argon2id, or what another server hashed until the next sign-in; null fails every password check. */
   @Column({ type: 'text', nullable: true })
   passwordHash: string | null;
 
@@ -54,8 +54,21 @@ export class User {
   @Column({ type: 'timestamptz', nullable: true })
   disabledAt: Date | null;
 
+  /** Staff's own doing can only be undone by staff (contract.md §5.8). */
+  @Column({ type: 'boolean', default: false })
+  disabledByStaff: boolean;
+
+  /** When the account is erased; set is deleted, as far as anybody can see. */
   @Column({ type: 'timestamptz', nullable: true })
   deletionDueAt: Date | null;
+
+  /** Nothing but the name is left. */
+  @Column({ type: 'timestamptz', nullable: true })
+  erasedAt: Date | null;
+
+  /** Raised when everything the person has proved before must count no more; a proof under way holds the old number. */
+  @Column({ type: 'integer', default: 0 })
+  credentialEpoch: number;
 
   @CreateDateColumn({ type: 'timestamptz' })
   createdAt: Date;

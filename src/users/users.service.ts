@@ -5,9 +5,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { violatedUnique } from '../common/database-errors.js';
 import { type Detail, ValidationFailed } from '../common/errors.js';
 import { Config } from '../config/config.js';
-import { isCommonPassword } from './common-passwords.js';
-import { PasswordHasher } from './password-hasher.js';
-import { passwordProblem } from './password-rules.js';
+import { PasswordHasher } from '../passwords/password-hasher.js';
+import { PasswordPolicy } from '../passwords/password-policy.service.js';
 import { type Role, User } from './user.entity.js';
 import { isEmailAddress, readIdentifier, RESERVED_USERNAMES, USERNAME } from './username.js';
 
@@ -40,6 +39,7 @@ export class UsersService {
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly hasher: PasswordHasher,
+    private readonly policy: PasswordPolicy,
     private readonly config: Config,
   ) {}
 
@@ -73,10 +73,11 @@ export class UsersService {
    * @throws ValidationFailed naming every bad value
    */
   async check(wanted: NewUser, further: Detail[] = []): Promise<CheckedUser> {
+    const weakness = await this.policy.problem(wanted.password, wanted);
     const problems = [
       ...this.nameProblems(wanted),
       ...this.emailProblems(wanted),
-      ...(await this.passwordProblems(wanted)),
+      ...(weakness ? [weakness] : []),
       ...further,
     ];
     problems.push(...(await this.takenProblems(wanted, problems)));
@@ -130,15 +131,6 @@ export class UsersService {
       (blocked) => domain === blocked.toLowerCase() || domain.endsWith(`.${blocked.toLowerCase()}`),
     );
     return isBlocked ? [{ field, error: 'ERR_BLOCKED', description: 'is not allowed' }] : [];
-  }
-
-  private async passwordProblems({ password, username, email }: NewUser): Promise<Detail[]> {
-    const { accounts, instance } = this.config;
-    const context = { username, email, instanceTitle: instance.title, minLength: accounts.password_min };
-    const problem = passwordProblem(password, context);
-    if (problem) return [problem];
-    const isCommon = await isCommonPassword(password);
-    return isCommon ? [{ field: 'password', error: 'ERR_INVALID', description: 'is too common' }] : [];
   }
 
   /** Looked up before the password is hashed, so that a taken name costs no hash; the unique index has the last word. */

@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import supertest from 'supertest';
@@ -32,6 +36,7 @@ export async function startApp(adjust: Adjust = () => {}, database?: TestDatabas
   const config = Object.assign(new Config(), {
     publicUrl: PUB,
     secretKey: 'a test key of more than thirty-two characters',
+    dataDir: join(tmpdir(), `gatehouse-test-${randomUUID()}`),
   });
   config.limits.enabled = false;
   adjust(config);
@@ -53,6 +58,7 @@ export async function startApp(adjust: Adjust = () => {}, database?: TestDatabas
     close: async () => {
       await app.close();
       if (!database) await own.drop();
+      await rm(config.dataDir, { recursive: true, force: true });
     },
   };
 }

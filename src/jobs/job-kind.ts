@@ -1,0 +1,40 @@
+import type { EntityManager } from 'typeorm';
+
+/** A job while a worker holds its lease. */
+export interface RunningJob<Payload extends object> {
+  id: number;
+  payload: Payload;
+  /** 1 at the first attempt; the fencing number of this lease. */
+  attempts: number;
+  createdAt: Date;
+  /** Aborted when the lease is lost or the process stops. */
+  signal: AbortSignal;
+  /**
+   * Marks the job as done in the transaction that holds its effect, so that both happen once or not at all.
+   * @throws LeaseLost when another worker has the job: the transaction must not commit
+   */
+  complete(tx: EntityManager): Promise<void>;
+}
+
+/** One kind of background work. */
+export interface JobKind<Payload extends object> {
+  name: string;
+  /** Jobs of this kind that one process runs at once. */
+  concurrency: number;
+  /** Does the work. A job that was not completed by the time this returns is completed then. */
+  run(job: RunningJob<Payload>): Promise<void>;
+  /** Seconds until the next attempt; null gives up. */
+  retryAfter(job: RunningJob<Payload>, error: unknown): number | null;
+}
+
+/** Somebody else took the job after our lease ran out; whatever we did must not count. */
+export class LeaseLost extends Error {
+  constructor() {
+    super('The lease of this job was lost');
+  }
+}
+
+/** Seconds before the next attempt: doubling from `base` to `most`, spread so that failed jobs do not come back all at once. */
+export function backoff(attempts: number, base: number, most: number): number {
+  return Math.min(base * 2 ** (attempts - 1), most) * (0.75 + Math.random() / 2);
+}

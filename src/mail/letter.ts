@@ -1,0 +1,70 @@
+/** What letters tell of; each template reads what it needs. Strings only, because they rest as JSON. */
+export interface Facts {
+  /** Whose account it is. */
+  username: string;
+  /** When, in ISO 8601. */
+  at?: string;
+  /** From which address. */
+  ip?: string | null;
+  /** With which program, as its `User-Agent`. */
+  userAgent?: string | null;
+  /** Through which client program, by name. */
+  app?: string;
+  /** The new or old e-mail address that it is about. */
+  address?: string;
+  /** Until when its link, or the chance to change one's mind, lives, in ISO 8601. */
+  until?: string;
+  /** What somebody wrote, such as the reason of a registration. */
+  reason?: string;
+}
+
+/** A letter before it has a form: sentences, what happened as a table, one thing to do, and what to do if it was not you. */
+export interface Letter {
+  subject: string;
+  paragraphs: string[];
+  /** Time, address, device, app: shown where the facts hold them. */
+  tellsCircumstances?: boolean;
+  action?: { label: string; url: string };
+  /** Below the action: what to do if it was somebody else. */
+  otherwise?: string;
+}
+
+/** The addresses that a letter may hold; all on `PUBLIC_URL`. */
+export interface LetterLinks {
+  /** Does what the letter's token is for (contract.md §5.3). */
+  act: string;
+  /** Where the letter's token sets a new password (contract.md §5.5). */
+  reset: string;
+  /** Where one asks for a new password. */
+  forgotten: string;
+  settings: string;
+  domain: string;
+  title: string;
+}
+
+/** Every kind of letter we send. */
+export type TemplateName =
+  | 'account_approved'
+  | 'account_disabled'
+  | 'account_reactivated'
+  | 'backup_ready'
+  | 'client_may_write'
+  | 'confirm_address'
+  | 'confirm_registration'
+  | 'address_in_use'
+  | 'address_change_requested'
+  | 'address_changed'
+  | 'address_restored'
+  | 'deletion_cancelled'
+  | 'deletion_scheduled'
+  | 'account_deleted'
+  | 'new_sign_in'
+  | 'password_changed'
+  | 'password_reset'
+  | 'password_was_reset'
+  | 'registration_to_review'
+  | 'registration_waiting'
+  | 'session_reused'
+  | 'sessions_revoked'
+  | 'welcome'
+  | 'wrong_passwords';
