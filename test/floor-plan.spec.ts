@@ -14,7 +14,7 @@ const FLOORS = [
   ['users', 'applications'],
   ['browsers'],
   ['sessions', 'relationships'],
-  ['access', 'mfa', 'account', 'import', 'frontend-config', 'instance'],
+  ['access', 'mfa', 'account', 'backups', 'import', 'recovery', 'registration', 'frontend-config', 'instance'],
   ['oauth'],
   ['auth'],
   ['sso'],
