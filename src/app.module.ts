@@ -5,17 +5,20 @@ import type { Logger } from 'pino';
 import { AccessModule } from './access/access.module.js';
 import { AccountModule } from './account/account.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { BackupsModule } from './backups/backups.module.js';
 import { CommonModule } from './common/common.module.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { ENTITIES } from './entities.js';
 import { FrontendConfigModule } from './frontend-config/frontend-config.module.js';
+import { MailLinksModule } from './mail-links/mail-links.module.js';
 import { MailModule } from './mail/mail.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { SERIALIZERS } from './logging.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { PagesModule } from './pages/pages.module.js';
+import { RegistrationModule } from './registration/registration.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SettingsModule } from './settings/settings.module.js';
 
@@ -27,8 +30,11 @@ import { SettingsModule } from './settings/settings.module.js';
     AccessModule,
     SessionsModule,
     AccountModule,
+    BackupsModule,
+    RegistrationModule,
     InstanceModule,
     FrontendConfigModule,
+    MailLinksModule,
     OAuthModule,
     AuthModule,
   ],

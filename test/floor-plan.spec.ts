@@ -15,7 +15,7 @@ const FLOORS = [
   ['browsers'],
   ['sessions', 'relationships'],
   ['access', 'mfa', 'account', 'backups', 'import', 'recovery', 'registration', 'frontend-config', 'instance'],
-  ['oauth'],
+  ['oauth', 'mail-links'],
   ['auth'],
   ['sso'],
   ['pages'],

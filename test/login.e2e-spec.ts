@@ -38,7 +38,7 @@ type Answer = Awaited<ReturnType<typeof postLogin>>;
 describe('POST /api/auth/login: refusals (contract.md §3.3.1 rows 9 and 11)', () => {
   beforeAll(async () => {
     await createUser(test, 'nopassword', { passwordHash: null });
-    await createUser(test, 'disabled', { disabledAt: new Date() });
+    await createUser(test, 'disabled', { disabledAt: new Date(), disabledByStaff: true });
     await createUser(test, 'unconfirmed', { confirmationPending: true });
     await createUser(test, 'waiting', { approvalPending: true });
     await createUser(test, 'mustreset', { passwordResetRequired: true });

@@ -61,6 +61,7 @@ describe('GET /api/oauth_tokens', () => {
           last_used_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
           ip: '127.0.0.1',
           user_agent: null,
+          device: null,
           scopes: ['read', 'write'],
         },
       ]);
@@ -92,7 +93,20 @@ describe('GET /api/oauth_tokens', () => {
     await test.app.get(LastUse).flush();
     const [row] = (await call(test, LIST, tokens.access_token)).body;
     expect(row.user_agent).toBe(`Soapbox ${'x'.repeat(300)}`.slice(0, 256));
+    expect(row.device).toBe('Soapbox');
     expect(Date.now() - Date.parse(row.last_used_at)).toBeLessThan(60_000);
+  });
+
+  it.each([
+    ['Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0', 'Firefox on Linux'],
+    ['Tusky/25.0 Android/14', 'Tusky on Android'],
+    ['{{}}', null],
+  ])('tells in words what the program %s is', async (userAgent, device) => {
+    const { name } = await person();
+    const tokens = await obtain(name);
+    await test.dataSource.query('update session set user_agent = $1 where id = $2', [userAgent, tokens.id]);
+    const [row] = (await call(test, LIST, tokens.access_token)).body;
+    expect({ user_agent: row.user_agent, device: row.device }).toStrictEqual({ user_agent: userAgent, device });
   });
 
   it('says of a token without an end that it lasts for ever', async () => {

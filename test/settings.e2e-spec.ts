@@ -69,18 +69,18 @@ describe('GET /settings', () => {
     const { id } = await obtainTokens(test, client, 'alice');
     await obtainTokens(test, client, 'bob');
     await test.dataSource.query(
-      `update session set created_at = '2026-01-02T15:51:08Z', last_used_at = null, ip = '192.0.2.7' where id = $1`,
-      [id],
+      `update session set created_at = '2026-01-02T15:51:08Z', last_used_at = null, ip = '192.0.2.7', user_agent = $2 where id = $1`,
+      [id, 'Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0'],
     );
     const browser = await enter(test);
     const html = expectPage(await browser.get('/settings'));
     expect(listedSessions(html)).toEqual(['Gatehouse settings this one', 'Test client']);
     expect(textOf(html)).toContain('Signed in as @alice');
     expect(textOf(html)).toContain(
-      'Test client Created 2 Jan 2026, 15:51 UTC Last used never Address 192.0.2.7 Revoke',
+      'Test client Created 2 Jan 2026, 15:51 UTC Last used never Address 192.0.2.7 Device Firefox on Linux Revoke',
     );
     expect(textOf(html)).toMatch(
-      /Gatehouse settings this one Created .* UTC Last used .* UTC Address 127\.0\.0\.1 Revoke/,
+      /Gatehouse settings this one Created .* UTC Last used .* UTC Address 127\.0\.0\.1 Device unknown Revoke/,
     );
     expect(formsOf(html)).toEqual([
       { method: 'post', action: '/settings/sign-out', fields: {}, buttons: ['Sign out'] },

@@ -47,7 +47,8 @@ export class AccessGuard implements CanActivate {
     const { user } = found.principal;
     const block = user && accountBlock(user);
     if (block === 'deleted' || (found.isDead && !found.diedOfDisabling)) throw new Refusal('token_invalid');
-    if (block) throw new Refusal(block);
+    const isAdmitted = block === 'missing_confirmed_email' && access.admitsUnconfirmed === true;
+    if (block && !isAdmitted) throw new Refusal(block);
     if (access.principal === 'user' && !user) throw new Refusal('user_required');
     if (access.principal === 'app' && user) throw new Refusal('app_required');
     return found.principal;

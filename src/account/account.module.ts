@@ -1,16 +1,22 @@
 import { Module } from '@nestjs/common';
-import { ApplicationsModule } from '../applications/applications.module.js';
 import { AuditModule } from '../audit/audit.module.js';
+import { JobsModule } from '../jobs/jobs.module.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { AccountActionsController } from './account-actions.controller.js';
+import { AccountEndingService } from './account-ending.service.js';
 import { AccountsController } from './accounts.controller.js';
-import { RegistrationService } from './registration.service.js';
+import { ChangeEmailService } from './change-email.service.js';
+import { ChangePasswordService } from './change-password.service.js';
+import { ErasureWorker } from './erasure.worker.js';
+import { SecurityEventsController } from './security-events.controller.js';
 
 /** What a person does with their account as a whole. */
 @Module({
-  imports: [ApplicationsModule, AuditModule, SessionsModule, UsersModule],
-  controllers: [AccountsController],
-  providers: [RegistrationService],
-  exports: [RegistrationService],
+  imports: [AuditModule, JobsModule, LimitsModule, SessionsModule, UsersModule],
+  controllers: [AccountsController, AccountActionsController, SecurityEventsController],
+  providers: [AccountEndingService, ChangeEmailService, ChangePasswordService, ErasureWorker],
+  exports: [AccountEndingService, ChangeEmailService, ChangePasswordService],
 })
 export class AccountModule {}

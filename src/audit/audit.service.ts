@@ -3,21 +3,40 @@ import { Interval } from '@nestjs/schedule';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, Repository } from 'typeorm';
 import type { ClientInfo } from '../common/client-info.js';
+import { cutPage, type Page } from '../common/paging.js';
 import { AuditEvent } from './audit-event.entity.js';
 
 /** Every kind of event the journal knows (contract.md: "audit X"). */
 export type AuditType =
   | 'account.approved'
   | 'account.created'
+  | 'account.imported'
+  | 'account.deletion_cancelled'
+  | 'account.deletion_scheduled'
+  | 'account.disabled'
+  | 'account.erased'
+  | 'account.reactivated'
+  | 'backup.created'
+  | 'backup.downloaded'
+  | 'backup.requested'
   | 'client.registered'
   | 'code.reused'
   | 'consent.approved'
   | 'consent.denied'
+  | 'email.change_requested'
+  | 'email.changed'
+  | 'email.confirmed'
+  | 'email.corrected'
+  | 'email.restored'
   | 'login.blocked'
   | 'login.continued'
   | 'login.failed'
   | 'login.succeeded'
   | 'logout'
+  | 'password.changed'
+  | 'password.reset'
+  | 'password.reset_demanded'
+  | 'password.reset_requested'
   | 'refresh.reused'
   | 'session.revoked'
   | 'session.revoked_all'
@@ -28,6 +47,12 @@ export interface AuditEntry {
   type: AuditType;
   userId?: string | null;
   applicationId?: number | null;
+}
+
+/** One event as the person concerned sees it. */
+export interface ListedEvent extends Pick<AuditEvent, 'id' | 'type' | 'createdAt' | 'ip' | 'userAgent'> {
+  /** Null when it was no client program, or one that is gone. */
+  appName: string | null;
 }
 
 /** Events that one run of the purge removes. */
@@ -50,6 +75,22 @@ export class AuditService {
       userAgent: client?.userAgent ?? null,
       requestId: client?.requestId ?? null,
     });
+  }
+
+  /** Writes the same event for many people at once, in the caller's transaction. */
+  async recordForAll(type: AuditType, userIds: string[], tx: EntityManager): Promise<void> {
+    await tx.query('insert into audit_event (type, user_id) select $1, unnest($2::uuid[])', [type, userIds]);
+  }
+
+  /** A person's own events, newest first; `below` is the `next` of the page before. One walk down the index of their events. */
+  async list(userId: string, limit: number, below: number = Number.MAX_SAFE_INTEGER): Promise<Page<ListedEvent>> {
+    const rows: ListedEvent[] = await this.events.query(
+      `select e.id, e.type, e.created_at as "createdAt", e.ip, e.user_agent as "userAgent", a.name as "appName"
+       from audit_event e left join application a on a.id = e.application_id
+       where e.user_id = $1 and e.id < $2 order by e.id desc limit $3`,
+      [userId, below, limit + 1],
+    );
+    return cutPage(rows, limit);
   }
 
   /** Events are kept 90 days (contract.md §4.4). */

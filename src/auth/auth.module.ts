@@ -1,18 +1,38 @@
 import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AccountModule } from '../account/account.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { BrowsersModule } from '../browsers/browsers.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
+import { RecoveryModule } from '../recovery/recovery.module.js';
+import { RegistrationModule } from '../registration/registration.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { ConsentController } from './consent.controller.js';
 import { ConsentService } from './consent.service.js';
 import { LoginController } from './login.controller.js';
 import { LoginService } from './login.service.js';
+import { PendingSignIn } from './pending-sign-in.entity.js';
+import { PendingSignInsService } from './pending-sign-ins.service.js';
+import { ReactivationController } from './reactivation.controller.js';
+import { ReactivationService } from './reactivation.service.js';
+import { SignInService } from './sign-in.service.js';
 
-/** The front door: password and consent. */
+/** The front door: password, reactivation and consent. */
 @Module({
-  imports: [AuditModule, BrowsersModule, OAuthModule, UsersModule],
-  controllers: [LoginController, ConsentController],
-  providers: [LoginService, ConsentService],
+  imports: [
+    TypeOrmModule.forFeature([PendingSignIn]),
+    AccountModule,
+    AuditModule,
+    BrowsersModule,
+    OAuthModule,
+    RecoveryModule,
+    RegistrationModule,
+    SessionsModule,
+    UsersModule,
+  ],
+  controllers: [LoginController, ReactivationController, ConsentController],
+  providers: [LoginService, SignInService, ReactivationService, PendingSignInsService, ConsentService],
   exports: [LoginService],
 })
 export class AuthModule {}

@@ -12,6 +12,8 @@ import { covers, isKnownScope, readScope } from '../common/scopes.js';
 import { Config } from '../config/config.js';
 import type { AuthorizationCode } from '../oauth/authorization-code.entity.js';
 import { AuthorizationCodesService } from '../oauth/authorization-codes.service.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { NoticesService } from '../users/notices.service.js';
 import type { BrowserStep } from './browser-step.js';
 import type { ConsentParameters } from './consent.dto.js';
 
@@ -26,6 +28,8 @@ export class ConsentService {
   constructor(
     private readonly codes: AuthorizationCodesService,
     private readonly applications: ApplicationsService,
+    private readonly sessions: SessionsService,
+    private readonly notices: NoticesService,
     private readonly audit: AuditService,
     private readonly config: Config,
     @InjectDataSource() private readonly dataSource: DataSource,
@@ -59,6 +63,7 @@ export class ConsentService {
   private async approve(code: AuthorizationCode, scope: string | undefined, client: ClientInfo): Promise<BrowserStep> {
     const granted = narrowedScope(code, scope);
     const value = this.codes.reveal(code);
+    const isNews = await this.isFirstWriteAccess(code, granted);
     await this.dataSource.transaction(async (tx) => {
       if (value === null || !(await this.codes.approve(code, granted, tx))) throw new Refusal('invalid_grant', EXPIRED);
       await this.audit.record(
@@ -66,8 +71,17 @@ export class ConsentService {
         client,
         tx,
       );
+      if (isNews) {
+        await this.notices.tell('client_may_write', code.userId, client, tx, { app: code.application.name });
+      }
     });
     return this.toClient(code, [['code', value ?? '']]);
+  }
+
+  /** Whether the person should hear of it: a client, not one of ours, that could never write before (contract.md §3.5.3). */
+  private async isFirstWriteAccess(code: AuthorizationCode, granted: string): Promise<boolean> {
+    const isNews = code.approvedAt === null && code.application.builtin === null && mayWrite(granted);
+    return isNews && !(await this.sessions.hadScope(code.userId, code.applicationId, mayWrite));
   }
 
   private async deny(code: AuthorizationCode, client: ClientInfo): Promise<BrowserStep> {
@@ -117,6 +131,11 @@ export function belongsTo(code: AuthorizationCode, browser: SignedInBrowser): bo
     code.userId === browser.userId &&
     code.application.clientId === browser.clientId
   );
+}
+
+/** Whether any of the words lets a client change something. */
+function mayWrite(scope: string): boolean {
+  return scope.split(' ').some((word) => /^(write|follow|admin)(:|$)/.test(word) && word !== 'admin:read');
 }
 
 function narrowedScope({ scope }: AuthorizationCode, wanted: string | undefined): string {

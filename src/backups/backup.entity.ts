@@ -4,6 +4,9 @@ import { User } from '../users/user.entity.js';
 /** How far a backup is, in Pleroma's words (contract.md §5.10). */
 export type BackupState = 'pending' | 'running' | 'complete' | 'failed';
 
+/** How long a backup is kept, and how long one must wait for the next (contract.md §5.10). */
+export const BACKUP_LIFE = `interval '7 days'`;
+
 /** One archive of a person's own data. */
 @Entity()
 @Index('backup_of_user', ['userId', 'id'])

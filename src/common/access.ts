@@ -17,6 +17,13 @@ export const Browser = () => routeFacts({ access: { kind: 'browser' } });
 export const UserToken = (...scopes: string[]) =>
   applyDecorators(routeFacts({ access: { kind: 'bearer', principal: 'user', scopes } }), ApiBearerAuth());
 
+/** Needs a person's access token of any scope, also while their address is not confirmed. */
+export const UnconfirmedUserToken = () =>
+  applyDecorators(
+    routeFacts({ access: { kind: 'bearer', principal: 'user', scopes: [], admitsUnconfirmed: true } }),
+    ApiBearerAuth(),
+  );
+
 /** Needs a client's own token (client credentials) that covers the scope, unless the operator lets everybody in. */
 export const AppToken = (scope: string, isOptional: (config: Config) => boolean) =>
   applyDecorators(

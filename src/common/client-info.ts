@@ -43,6 +43,12 @@ export function networkOf(address: string): string {
     : parsed.toString();
 }
 
+/** The network by which a person's sign-ins are told apart: the /16 of an IPv4 address, the /64 of an IPv6 one (contract.md §2.5). */
+export function widerNetworkOf(address: string): string {
+  const octets = /^(\d+)\.(\d+)\.\d+\.\d+$/.exec(networkOf(address));
+  return octets ? `${octets[1]}.${octets[2]}.0.0/16` : networkOf(address);
+}
+
 /** Control characters become spaces: no value may forge a log line (security.md R15). */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, ' ');

@@ -37,6 +37,11 @@ const CATALOGUE = {
   cross_site: { status: 403, sentence: 'Cross-site request refused', oauth: 'invalid_request' },
   not_allowed: { status: 403, sentence: 'This action is not allowed', oauth: 'access_denied' },
   not_found: { status: 404, sentence: 'Not found', oauth: 'invalid_request' },
+  confirmation_not_awaited: {
+    status: 403,
+    sentence: 'This method is only available while the e-mail is awaiting confirmation',
+    oauth: 'access_denied',
+  },
   record_not_found: { status: 404, sentence: 'Record not found', oauth: 'invalid_request' },
   not_implemented: { status: 404, sentence: 'Not implemented', oauth: 'invalid_request' },
   link_invalid: { status: 404, sentence: 'This link is no longer valid', oauth: 'invalid_request' },

@@ -32,6 +32,8 @@ export type Access =
       principal: 'user' | 'app' | 'any';
       scopes: readonly string[];
       isOptional?: (config: Config) => boolean;
+      /** Also for an account whose address is not confirmed yet. */
+      admitsUnconfirmed?: boolean;
     };
 
 /** How errors of a route are rendered (contract.md §0.6). */

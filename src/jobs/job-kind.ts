@@ -19,7 +19,7 @@ export interface RunningJob<Payload extends object> {
 /** One kind of background work. */
 export interface JobKind<Payload extends object> {
   name: string;
-  /** Jobs of this kind that one process runs at once. */
+  /** Jobs of this kind that one process runs at once. Read at every look, so a kind may pause by answering 0. */
   concurrency: number;
   /** Does the work. A job that was not completed by the time this returns is completed then. */
   run(job: RunningJob<Payload>): Promise<void>;

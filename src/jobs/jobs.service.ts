@@ -56,6 +56,8 @@ export class JobsService implements BeforeApplicationShutdown {
   private readonly running = new Map<RunningJob<object>, Held>();
   private timers: NodeJS.Timeout[] = [];
   private wakeUp: NodeJS.Timeout | null = null;
+  private looking: Promise<void> | null = null;
+  private isToLookAgain = false;
 
   constructor(@InjectDataSource() private readonly dataSource: DataSource) {}
 
@@ -81,7 +83,7 @@ export class JobsService implements BeforeApplicationShutdown {
 
   /** From now on this process works; the command line only enqueues. */
   start(): void {
-    this.timers = [setInterval(() => void this.poll(), POLL_MS), setInterval(() => void this.renew(), HEARTBEAT_MS)];
+    this.timers = [setInterval(() => this.poll(), POLL_MS), setInterval(() => void this.renew(), HEARTBEAT_MS)];
   }
 
   /** Looks for due jobs soon, because one was written by this process. */
@@ -89,7 +91,7 @@ export class JobsService implements BeforeApplicationShutdown {
     if (this.timers.length === 0 || this.wakeUp) return;
     this.wakeUp = setTimeout(() => {
       this.wakeUp = null;
-      void this.poll();
+      this.poll();
     }, WAKE_MS);
   }
 
@@ -98,7 +100,9 @@ export class JobsService implements BeforeApplicationShutdown {
     for (const timer of this.timers) clearInterval(timer);
     if (this.wakeUp) clearTimeout(this.wakeUp);
     this.timers = [];
-    const ended = Promise.all([...this.running.values()].map(({ done }) => done));
+    // What is just being taken counts as running.
+    const looked = this.looking ?? Promise.resolve();
+    const ended = looked.then(() => Promise.all([...this.running.values()].map(({ done }) => done)));
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const deadline = setTimeout(resolve, STOP_MS);
     await Promise.race([ended, late]);
@@ -106,7 +110,20 @@ export class JobsService implements BeforeApplicationShutdown {
     await Promise.all([...this.running].map(([job, { lease }]) => this.release(job, lease)));
   }
 
-  private async poll(): Promise<void> {
+  /** One look at a time: two would count the same free places. */
+  private poll(): void {
+    if (this.looking) {
+      this.isToLookAgain = true;
+      return;
+    }
+    this.looking = this.takeAll().finally(() => {
+      this.looking = null;
+      if (this.isToLookAgain) this.poll();
+    });
+  }
+
+  private async takeAll(): Promise<void> {
+    this.isToLookAgain = false;
     for (const take of this.kinds.values()) await take();
   }
 
@@ -123,13 +140,15 @@ export class JobsService implements BeforeApplicationShutdown {
   private async claim<Payload>(kind: string, most: number): Promise<ClaimedRow<Payload>[]> {
     const { rows } = await this.pool.query<ClaimedRow<Payload>>({
       name: 'claim_jobs',
+      // Materialized: as a plain subquery it may be run again for each row, and then more than the limit are taken.
       text: `
-        update job set attempts = attempts + 1, leased_until = now() + ${LEASE}
-        where id in (
+        with due as materialized (
           select id from job
           where kind = $1 and failed_at is null and run_at <= now() and (leased_until is null or leased_until < now())
           order by run_at, id limit $2 for update skip locked)
-        returning id, payload, attempts, created_at as "createdAt"`,
+        update job set attempts = attempts + 1, leased_until = now() + ${LEASE}
+        from due where job.id = due.id
+        returning job.id, payload, attempts, created_at as "createdAt"`,
       values: [kind, most],
     });
     return rows;

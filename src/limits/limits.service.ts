@@ -49,6 +49,11 @@ export class LimitsService {
     return counted(async () => stateOf(limiter.points, await limiter.penalty(fit(key), 1)));
   }
 
+  /** Whether one more mail of this kind may go to an address; counts it (contract.md §1.1, *mail to one recipient*). */
+  async mayMail(kind: 'change_email' | 'confirmation' | 'reset', address: string): Promise<boolean> {
+    return ((await this.tryConsume('mail_recipient', `${kind} ${address}`))?.remaining ?? 0) >= 0;
+  }
+
   /** @throws Refusal `throttled` when nothing is left of a budget; takes no point */
   async demand(name: BudgetName, key: string): Promise<void> {
     const limiter = this.limiter(name);

@@ -16,17 +16,34 @@ export interface Facts {
   until?: string;
   /** What somebody wrote, such as the reason of a registration. */
   reason?: string;
+  /** Who did it, when it was not the person; letters of what staff may do say so. */
+  by?: 'staff';
+}
+
+/** An address and what the reader does there. */
+export interface LetterLink {
+  label: string;
+  url: string;
 }
 
 /** A letter before it has a form: sentences, what happened as a table, one thing to do, and what to do if it was not you. */
 export interface Letter {
   subject: string;
+  /** Staff reads of somebody else's account, and is not greeted by its name. */
+  isForStaff?: true;
   paragraphs: string[];
+  /** What somebody wrote. */
+  quote?: string;
+  /** What an operator types. */
+  command?: string;
   /** Time, address, device, app: shown where the facts hold them. */
-  tellsCircumstances?: boolean;
-  action?: { label: string; url: string };
+  tellsCircumstances?: true;
+  action?: LetterLink & {
+    /** How long the link works. */
+    note?: string;
+  };
   /** Below the action: what to do if it was somebody else. */
-  otherwise?: string;
+  otherwise?: { text: string; link?: LetterLink };
 }
 
 /** The addresses that a letter may hold; all on `PUBLIC_URL`. */
@@ -40,24 +57,35 @@ export interface LetterLinks {
   settings: string;
   domain: string;
   title: string;
+  /** How people reach the staff, if they can. */
+  contact: string | null;
+}
+
+/** How one kind of letter is written. */
+export type WriteLetter = (facts: Facts, links: LetterLinks) => Letter;
+
+/** A moment as people read it, without a time zone to guess. */
+export function moment(iso: string): string {
+  const form = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
+  return `${form.format(new Date(iso)).replace(' at ', ', ')} UTC`;
 }
 
 /** Every kind of letter we send. */
 export type TemplateName =
   | 'account_approved'
+  | 'account_deleted'
   | 'account_disabled'
   | 'account_reactivated'
+  | 'address_change_requested'
+  | 'address_changed'
+  | 'address_in_use'
+  | 'address_restored'
   | 'backup_ready'
   | 'client_may_write'
   | 'confirm_address'
   | 'confirm_registration'
-  | 'address_in_use'
-  | 'address_change_requested'
-  | 'address_changed'
-  | 'address_restored'
   | 'deletion_cancelled'
   | 'deletion_scheduled'
-  | 'account_deleted'
   | 'new_sign_in'
   | 'password_changed'
   | 'password_reset'

@@ -7,7 +7,8 @@ import type { ClientInfo } from '../common/client-info.js';
 import { looksLikeSecret, randomSecret, seal, sha256, unseal } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { type Grant, GRANT_PARAMETER, NEXT_SESSION_ID } from '../sessions/issue-session.js';
-import { endSessions } from '../sessions/sessions.service.js';
+import { endSessions } from '../sessions/end-sessions.js';
+import { NoticesService } from '../users/notices.service.js';
 import { USER_IS_ACTIVE } from '../users/account-state.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
 
@@ -54,6 +55,7 @@ export class AuthorizationCodesService {
     @InjectRepository(AuthorizationCode) private readonly codes: Repository<AuthorizationCode>,
     @InjectDataSource() private readonly dataSource: DataSource,
     private readonly audit: AuditService,
+    private readonly notices: NoticesService,
     private readonly config: Config,
   ) {}
 
@@ -160,8 +162,9 @@ export class AuthorizationCodesService {
         await tx.increment(AuthorizationCode, { hash: row.hash }, 'failedAttempts', 1);
         return;
       }
-      await endSessions(tx, 'id = $1', [row.sessionId]);
+      const [ended] = await endSessions(tx, 'id = $1', [row.sessionId]);
       await this.audit.record({ type: 'code.reused', userId: row.userId, applicationId }, client, tx);
+      if (ended) await this.notices.tell('session_reused', row.userId, client, tx);
     });
   }
 

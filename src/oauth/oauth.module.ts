@@ -4,6 +4,7 @@ import { ApplicationsModule } from '../applications/applications.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { LimitsModule } from '../limits/limits.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
+import { UsersModule } from '../users/users.module.js';
 import { AppsController } from './apps.controller.js';
 import { AppsService } from './apps.service.js';
 import { AuthorizationCode } from './authorization-code.entity.js';
@@ -23,6 +24,7 @@ import { UserinfoController } from './userinfo.controller.js';
     AuditModule,
     LimitsModule,
     SessionsModule,
+    UsersModule,
   ],
   controllers: [AppsController, TokenController, TokenManagementController, UserinfoController],
   providers: [AppsService, AuthorizationCodesService, AuthorizationRequests, TokenService, TokenManagementService],

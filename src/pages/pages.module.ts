@@ -1,7 +1,7 @@
 import { Controller, type DynamicModule, Module, type Type } from '@nestjs/common';
-import { AccountModule } from '../account/account.module.js';
 import type { Config } from '../config/config.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
+import { RegistrationModule } from '../registration/registration.module.js';
 import { HomeController } from './home.controller.js';
 import { LoginRequestsService } from './login-requests.service.js';
 import { RegisterController } from './register.controller.js';
@@ -13,7 +13,7 @@ export class PagesModule {
   static on({ frontend: { builtin, routes } }: Config): DynamicModule {
     return {
       module: PagesModule,
-      imports: [AccountModule, OAuthModule],
+      imports: [OAuthModule, RegistrationModule],
       controllers: builtin
         ? [
             at(routes.home, HomeController),

@@ -1,8 +1,6 @@
 import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { RegistrationBody } from '../account/registration.dto.js';
-import { RegistrationService } from '../account/registration.service.js';
 import { Browser } from '../common/access.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
 import { Refusal, ValidationFailed } from '../common/errors.js';
@@ -11,6 +9,8 @@ import { Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
 import { LimitedByAddress } from '../limits/limited.js';
 import { AuthorizationParameters } from '../oauth/authorization-request.js';
+import { RegistrationBody } from '../registration/registration.dto.js';
+import { RegistrationService } from '../registration/registration.service.js';
 import { RegisteredPage, RegisterPage } from './register.page.js';
 
 /** Registration by a form, with the rules of `POST /api/v1/accounts`; the query keeps the sign-in it belongs to. */

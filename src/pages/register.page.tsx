@@ -1,9 +1,9 @@
 import type { VNode } from 'preact';
-import type { RegistrationBody } from '../account/registration.dto.js';
 import type { Detail, OAuthParameters } from '../common/errors.js';
 import { Document } from '../common/html-document.js';
 import { appendQuery, oauthPairs } from '../common/oauth-redirects.js';
 import type { Config } from '../config/config.js';
+import type { RegistrationBody } from '../registration/registration.dto.js';
 import { Alert, described, Explanation, Field } from './parts.js';
 
 /** What the registration page shows. */

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Piscina } from 'piscina';
 import { Refusal } from '../common/errors.js';
+import { hashProblem } from './stored-hash.js';
 
 /** Longer passwords are wrong without being hashed (contract.md §0.10). */
 export const PASSWORD_MAX_BYTES = 1024;
@@ -36,13 +37,15 @@ export class PasswordHasher implements OnApplicationShutdown {
   }
 
   /**
-   * Whether the password is the stored one. A null hash costs the same time and never matches.
+   * Whether the password is the stored one, whoever hashed it. No hash, or one that we do not read, costs the same time
+   * and never matches.
    * @throws Refusal `unavailable` when the waiting line is full
    */
   async verify(stored: string | null, password: string): Promise<boolean> {
     if (Buffer.byteLength(password) > PASSWORD_MAX_BYTES) return false;
-    const matches = await this.run('verify', { stored: stored ?? NOBODY, password });
-    return matches === true && stored !== null;
+    const isReadable = stored !== null && hashProblem(stored) === null;
+    const matches = await this.run('verify', { stored: isReadable ? stored : NOBODY, password });
+    return matches === true && isReadable;
   }
 
   /** After the last request: sign-ins in flight are finished first. */

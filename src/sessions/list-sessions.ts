@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { cutPage, type Page } from '../common/paging.js';
 import type { ShortReads } from '../database/short-reads.js';
 
 /** One live session as its owner sees it. Moments are in UTC with microseconds and no zone, as PostgreSQL prints them. */
@@ -27,6 +28,12 @@ const AS_TEXT: pg.CustomTypesConfig = {
   getTypeParser: (type: number) => (type === TIMESTAMP ? String : pg.types.getTypeParser(type)),
 };
 
+const COLUMNS = `s.id, a.name as "appName", a.website as "appWebsite", s.scope, s.created_at at time zone 'utc' as "createdAt",
+        s.last_used_at at time zone 'utc' as "lastUsedAt", s.ip, s.user_agent as "userAgent",
+        case when s.access_expires_at > now() then s.access_expires_at else s.refresh_expires_at end at time zone 'utc' as "validUntil"`;
+
+const IS_ALIVE = 'revoked_at is null and (access_expires_at > now() or refresh_expires_at > now())';
+
 /**
  * A person's live sessions in one prepared statement: the calling one first, then by last use. The newest ids are read
  * from the index `(user_id, id)` alone and each row by its key; `offset 0` keeps the planner from looking for the rows by
@@ -37,22 +44,37 @@ export function listSessions(reads: ShortReads, userId: string, currentId: numbe
   return reads.query<ListedSession>({
     name: 'list_sessions',
     text: `
-      select s.id, a.name as "appName", a.website as "appWebsite", s.scope, s.created_at at time zone 'utc' as "createdAt",
-        s.last_used_at at time zone 'utc' as "lastUsedAt", s.ip, s.user_agent as "userAgent",
-        case when s.access_expires_at > now() then s.access_expires_at else s.refresh_expires_at end at time zone 'utc' as "validUntil",
-        s.id = $2 as "isCurrent"
+      select ${COLUMNS}, s.id = $2 as "isCurrent"
       from (
         select $2::bigint as id
         union
         (select id from session where user_id = $1 and revoked_at is null order by id desc limit ${MOST})
       ) newest
         cross join lateral (
-          select * from session where id = newest.id and user_id = $1 and revoked_at is null
-            and (access_expires_at > now() or refresh_expires_at > now()) offset 0
+          select * from session where id = newest.id and user_id = $1 and ${IS_ALIVE} offset 0
         ) s
         join application a on a.id = s.application_id
       order by s.id = $2 desc, s.last_used_at desc nulls last, s.id desc`,
     values: [userId, currentId],
     types: AS_TEXT,
   });
+}
+
+/** All of a person's live sessions, newest first and in pages, for who wants them without a caller; `below` is the `next` of the page before. */
+export async function pageOfSessions(
+  pool: pg.Pool,
+  userId: string,
+  limit: number,
+  below: number = Number.MAX_SAFE_INTEGER,
+): Promise<Page<ListedSession>> {
+  const { rows } = await pool.query<ListedSession>({
+    name: 'page_of_sessions',
+    text: `
+      select ${COLUMNS}, false as "isCurrent"
+      from session s join application a on a.id = s.application_id
+      where s.user_id = $1 and s.id < $2 and ${IS_ALIVE} order by s.id desc limit $3`,
+    values: [userId, below, limit + 1],
+    types: AS_TEXT,
+  });
+  return cutPage(rows, limit);
 }

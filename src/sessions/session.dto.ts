@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { deviceName } from '../common/device.js';
 import { Flag } from '../common/fields.js';
 import type { ListedSession } from './list-sessions.js';
 
@@ -40,6 +41,14 @@ export class SessionResponse {
   @ApiProperty({ type: String, nullable: true, example: 'Mozilla/5.0 …' })
   user_agent: string | null;
 
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    example: 'Firefox on Linux',
+    description: 'What `user_agent` means, in words; null when it tells nothing.',
+  })
+  device: string | null;
+
   @ApiProperty({ type: [String], example: ['read', 'write'] })
   scopes: string[];
 }
@@ -59,6 +68,7 @@ export function mapSession(session: ListedSession): SessionResponse {
     last_used_at: session.lastUsedAt && `${isoMoment(session.lastUsedAt, 3)}Z`,
     ip: session.ip,
     user_agent: session.userAgent,
+    device: deviceName(session.userAgent),
     scopes: session.scope.split(' '),
   };
 }

@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { UserToken } from '../common/access.js';
 import { ApiFailures } from '../common/api-failures.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
-import { Refusal } from '../common/errors.js';
+import { readRecordId } from '../common/record-id.js';
 import { Config } from '../config/config.js';
 import { Caller, CallingUser, type Principal, type SignedInUser } from './principal.js';
 import { mapSession, RevokeAllQuery, SessionResponse } from './session.dto.js';
@@ -60,9 +60,7 @@ export class SessionsController {
   }
 }
 
-/** A session's id in a path: anything but a plain positive integer below 2^53 is missing, not malformed (contract.md §0.2). */
+/** A session's id in a path, with or without the suffix that Pleroma-FE knows. */
 export function readSessionId(id: string): number {
-  const text = id.replace(/\.json$/, '');
-  if (!/^[1-9]\d{0,15}$/.test(text) || !Number.isSafeInteger(Number(text))) throw new Refusal('record_not_found');
-  return Number(text);
+  return readRecordId(id.replace(/\.json$/, ''));
 }

@@ -35,6 +35,8 @@ export class SessionsPurge {
          or (s.user_id is not null and not exists (select from "user" u where u.id = s.user_id))`,
       `delete from access_token t where not exists (select from session s where s.id = t.session_id)`,
       `delete from refresh_token r where not exists (select from session s where s.id = r.session_id)`,
+      `delete from seen_network where seen_at < now() - interval '1 year'`,
+      `delete from pending_sign_in where expires_at < now()`,
       `delete from signing_key where retired_at < now() - ${KEPT}`,
       `with gone as (
          delete from application a where not a.ever_used and a.builtin is null and a.created_at < now() - interval '90 days'

@@ -9,7 +9,9 @@ import { looksLikeSecret, sha256 } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { poolOf } from '../database/pool.js';
 import { ShortReads } from '../database/short-reads.js';
-import { BrowserSession } from '../browsers/browser-session.entity.js';
+import { NoticesService } from '../users/notices.service.js';
+import { endAccess } from './end-access.js';
+import { endSessions } from './end-sessions.js';
 import { findByAccessToken, type FoundToken } from './find-by-access-token.js';
 import { type Grant, type IssuedRow, type IssuedSession, issueStatement } from './issue-session.js';
 import { LastUse } from './last-use.js';
@@ -23,6 +25,7 @@ export class SessionsService {
     @InjectDataSource() private readonly dataSource: DataSource,
     private readonly config: Config,
     private readonly audit: AuditService,
+    private readonly notices: NoticesService,
     private readonly lastUse: LastUse,
     private readonly reads: ShortReads,
   ) {}
@@ -61,6 +64,15 @@ export class SessionsService {
     return found;
   }
 
+  /** Whether a client ever had a session of this person with such a scope, as far back as sessions are kept. */
+  async hadScope(userId: string, applicationId: number, matches: (scope: string) => boolean): Promise<boolean> {
+    const rows: { scope: string }[] = await this.dataSource.query(
+      'select distinct scope from session where user_id = $1 and application_id = $2',
+      [userId, applicationId],
+    );
+    return rows.some(({ scope }) => matches(scope));
+  }
+
   /** A person's live sessions, the calling one first, then by last use. */
   list(userId: string, currentId: number): Promise<ListedSession[]> {
     return listSessions(this.reads, userId, currentId);
@@ -81,10 +93,9 @@ export class SessionsService {
   /** Ends all sessions of a person, their signed-in browsers and unredeemed codes; `keepId` names one that lives on. */
   async revokeAll(userId: string, keepId: number | null, client: ClientInfo): Promise<void> {
     await this.dataSource.transaction(async (tx) => {
-      await endSessions(tx, 'user_id = $1 and id is distinct from $2', [userId, keepId]);
-      // Pending and approved codes hang on the browser session and go with it.
-      await tx.delete(BrowserSession, { userId });
+      await endAccess(tx, userId, keepId);
       await this.audit.record({ type: 'session.revoked_all', userId }, client, tx);
+      await this.notices.tell('sessions_revoked', userId, client, tx);
     });
   }
 
@@ -107,25 +118,13 @@ export class SessionsService {
     if (!found?.isReused) return;
     await this.dataSource.transaction(async (tx) => {
       const [ended] = await endSessions(tx, 'id = $1', [found.sessionId]);
-      if (ended) await this.audit.record({ type: 'refresh.reused', ...ended }, client, tx);
+      if (!ended) return;
+      await this.audit.record({ type: 'refresh.reused', ...ended }, client, tx);
+      await this.notices.tell('session_reused', found.userId, client, tx);
     });
   }
 
   private get pool(): Pool {
     return poolOf(this.dataSource);
   }
-}
-
-/** Marks live sessions as ended and tells whose they were. Every token is looked up with its session, so it is dead at once, everywhere. */
-export async function endSessions(
-  tx: EntityManager,
-  condition: string,
-  values: unknown[],
-): Promise<{ userId: string | null; applicationId: number }[]> {
-  const [rows] = await tx.query(
-    `update session set revoked_at = now() where revoked_at is null and ${condition}
-     returning user_id as "userId", application_id as "applicationId"`,
-    values,
-  );
-  return rows;
 }

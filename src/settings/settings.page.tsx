@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { deviceName } from '../common/device.js';
 import { Document } from '../common/html-document.js';
 import type { Config } from '../config/config.js';
 import type { ListedSession } from '../sessions/list-sessions.js';
@@ -47,7 +48,7 @@ export function SettingsPage({ config, username, sessions }: SettingsPageProps):
 }
 
 function SessionItem({ session }: { session: ListedSession }): VNode {
-  const { id, appName, createdAt, lastUsedAt, ip, isCurrent } = session;
+  const { id, appName, createdAt, lastUsedAt, ip, userAgent, isCurrent } = session;
   return (
     <li>
       <div>
@@ -68,6 +69,10 @@ function SessionItem({ session }: { session: ListedSession }): VNode {
           <div>
             <dt>Address</dt>
             <dd>{ip ?? 'unknown'}</dd>
+          </div>
+          <div>
+            <dt>Device</dt>
+            <dd>{deviceName(userAgent) ?? 'unknown'}</dd>
           </div>
         </dl>
       </div>

@@ -3,7 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, Repository } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { violatedUnique } from '../common/database-errors.js';
-import { type Detail, ValidationFailed } from '../common/errors.js';
+import { type Detail, Refusal, ValidationFailed } from '../common/errors.js';
 import { Config } from '../config/config.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { PasswordPolicy } from '../passwords/password-policy.service.js';
@@ -20,6 +20,7 @@ export interface NewUser {
   locale?: string | null;
   registrationReason?: string | null;
   approvalPending?: boolean;
+  confirmationPending?: boolean;
   role?: Role;
   /** Staff may take a reserved name. */
   mayBeReserved?: boolean;
@@ -76,7 +77,7 @@ export class UsersService {
     const weakness = await this.policy.problem(wanted.password, wanted);
     const problems = [
       ...this.nameProblems(wanted),
-      ...this.emailProblems(wanted),
+      ...this.emailProblems(wanted.email),
       ...(weakness ? [weakness] : []),
       ...further,
     ];
@@ -99,6 +100,32 @@ export class UsersService {
     }
   }
 
+  /**
+   * Whether an address belongs to somebody else: on file, or until lately, so that its owner can still take it back
+   * (contract.md §5.3, *undo address change*).
+   */
+  async isAddressTaken(email: string, except: string | null = null): Promise<boolean> {
+    const [row] = await this.users.query(
+      `select exists (select from "user" where email = $1 and id is distinct from $2)
+         or exists (select from mail_token where address = $1 and purpose = 'undo_address' and expires_at > now()
+           and user_id is distinct from $2) as taken`,
+      [email, except],
+    );
+    return row.taken;
+  }
+
+  /**
+   * Holds a person's row, in the state in which their password was checked, until the transaction ends.
+   * @throws Refusal `rejected` when the password was changed, or everything revoked, meanwhile
+   */
+  async demandEpoch({ id, credentialEpoch }: User, tx: EntityManager): Promise<void> {
+    const rows = await tx.query('select id from "user" where id = $1 and credential_epoch = $2 for share', [
+      id,
+      credentialEpoch,
+    ]);
+    if (rows.length === 0) throw new Refusal('rejected', 'Invalid password.');
+  }
+
   /** Lets a waiting person in; false when nobody of that name waits. */
   async approve(username: string, tx: EntityManager = this.users.manager): Promise<string | null> {
     const user = await tx.findOneBy(User, { username, approvalPending: true });
@@ -107,7 +134,8 @@ export class UsersService {
     return user.id;
   }
 
-  private nameProblems({ username, mayBeReserved = false }: NewUser): Detail[] {
+  /** What is wrong with a name, but for being taken. */
+  nameProblems({ username, mayBeReserved = false }: Pick<NewUser, 'username' | 'mayBeReserved'>): Detail[] {
     const field = 'username';
     if (username === '') return [{ field, error: 'ERR_BLANK', description: "can't be blank" }];
     if (username.length < 3)
@@ -122,7 +150,8 @@ export class UsersService {
     return isReserved && !mayBeReserved ? [{ field, error: 'ERR_RESERVED', description: 'is reserved' }] : [];
   }
 
-  private emailProblems({ email }: NewUser): Detail[] {
+  /** What is wrong with the form or the domain of an address; nothing is with none. */
+  emailProblems(email: string | null): Detail[] {
     const field = 'email';
     if (email === null) return [];
     if (!isEmailAddress(email)) return [{ field, error: 'ERR_INVALID', description: 'is invalid' }];
@@ -138,7 +167,7 @@ export class UsersService {
     const isFine = (field: string) => !found.some((problem) => problem.field === field);
     const taken: Detail[] = [];
     if (isFine('username') && (await this.users.existsBy({ username }))) taken.push(TAKEN['user_username']!);
-    if (email !== null && isFine('email') && (await this.users.existsBy({ email }))) taken.push(TAKEN['user_email']!);
+    if (email !== null && isFine('email') && (await this.isAddressTaken(email))) taken.push(TAKEN['user_email']!);
     return taken;
   }
 }

@@ -9,10 +9,15 @@ import { type Detail, Refusal } from '../common/errors.js';
 import { grantable } from '../common/scopes.js';
 import { Config } from '../config/config.js';
 import { GRANT_PARAMETER, type IssuedSession, NEXT_SESSION_ID } from '../sessions/issue-session.js';
+import { LimitsService } from '../limits/limits.service.js';
 import type { Principal } from '../sessions/principal.js';
 import { SessionsService } from '../sessions/sessions.service.js';
-import { UsersService } from '../users/users.service.js';
+import { type CheckedUser, UsersService } from '../users/users.service.js';
+import { ConfirmationService } from './confirmation.service.js';
 import type { RegistrationBody } from './registration.dto.js';
+import { WelcomeService } from './welcome.service.js';
+
+const CHECK_YOUR_MAIL = 'You have been registered. Please check your e-mail for a link that confirms your address.';
 
 /** What a registration leads to. */
 export interface Registered {
@@ -30,6 +35,9 @@ export class RegistrationService {
     private readonly users: UsersService,
     private readonly applications: ApplicationsService,
     private readonly sessions: SessionsService,
+    private readonly confirmations: ConfirmationService,
+    private readonly welcomes: WelcomeService,
+    private readonly limits: LimitsService,
     private readonly audit: AuditService,
     private readonly config: Config,
     @InjectDataSource() private readonly dataSource: DataSource,
@@ -53,11 +61,13 @@ export class RegistrationService {
         locale: body.locale ?? null,
         registrationReason: body.reason ?? null,
         approvalPending: approval,
+        confirmationPending: this.config.confirmsEmail,
       },
       this.furtherProblems(body, displayName),
     );
     // Read before the transaction: who holds one connection must not wait for another (security.md D7).
     const application = caller && (await this.applications.get(caller.applicationId));
+    const mayWrite = user.email !== null && (await this.limits.mayMail('confirmation', user.email));
     const issued = await this.dataSource.transaction(async (tx) => {
       await this.users.insert(user, tx);
       await this.audit.record(
@@ -65,11 +75,23 @@ export class RegistrationService {
         client,
         tx,
       );
+      await this.tellWhatIsNext(user, mayWrite, client, tx);
       return application && this.issue(user.id, application, client, tx);
     });
+    if (this.config.confirmsEmail) return { issued, identifier: 'missing_confirmed_email', message: CHECK_YOUR_MAIL };
     if (approval) return { issued, identifier: 'awaiting_approval', message: 'Your account is awaiting approval.' };
     const message = 'You have been registered. Please sign in.';
     return { issued, identifier: issued ? null : 'manual_login_required', message };
+  }
+
+  private async tellWhatIsNext(
+    user: CheckedUser,
+    mayWrite: boolean,
+    client: ClientInfo,
+    tx: EntityManager,
+  ): Promise<void> {
+    if (!this.config.confirmsEmail) await this.welcomes.greet(user.id, user.approvalPending === true, client, tx);
+    else if (mayWrite) await this.confirmations.send(user, client, tx);
   }
 
   private furtherProblems(body: RegistrationBody, displayName: string): Detail[] {
@@ -84,7 +106,7 @@ export class RegistrationService {
       ...(body.agreement === true
         ? []
         : [{ field: 'agreement', error: 'ERR_ACCEPTED', description: 'must be accepted' } satisfies Detail]),
-      ...(email_required && !body.email ? [blank('email')] : []),
+      ...((email_required || this.config.confirmsEmail) && !body.email ? [blank('email')] : []),
       ...(approval && !body.reason?.trim() ? [blank('reason')] : []),
       ...((body.reason?.length ?? 0) > 500 ? [tooLong('reason', 500)] : []),
       ...(displayName.length > 100 ? [tooLong('display_name', 100)] : []),

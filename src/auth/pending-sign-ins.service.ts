@@ -1,0 +1,53 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { type EntityManager, Repository } from 'typeorm';
+import type { OAuthParameters } from '../common/errors.js';
+import { looksLikeSecret, randomSecret, sameDigest, sha256 } from '../common/secrets.js';
+import type { User } from '../users/user.entity.js';
+import { PendingSignIn, type SignInStepName } from './pending-sign-in.entity.js';
+
+/** How long the next step may take (contract.md §0.9, §3.9). */
+const LIFETIME = `interval '300 seconds'`;
+
+/** What a browser is given to come back with: the token in the URL, its other half in a cookie. */
+export interface StepTicket {
+  token: string;
+  cookie: string;
+}
+
+/** Keeps sign-ins that wait for one more step, each bound to the browser that began it. */
+@Injectable()
+export class PendingSignInsService {
+  constructor(@InjectRepository(PendingSignIn) private readonly rows: Repository<PendingSignIn>) {}
+
+  /** Keeps a sign-in whose password was right. */
+  async open(user: User, step: SignInStepName, parameters: OAuthParameters): Promise<StepTicket> {
+    const [token, cookie] = [randomSecret(), randomSecret()];
+    await this.rows.query(
+      `insert into pending_sign_in (hash, browser_hash, step, user_id, credential_epoch, parameters, expires_at)
+       values ($1, $2, $3, $4, $5, $6, now() + ${LIFETIME})`,
+      [sha256(token), sha256(cookie), step, user.id, user.credentialEpoch, JSON.stringify(parameters)],
+    );
+    return { token, cookie };
+  }
+
+  /** The unfinished sign-in of this token and this browser, or null. */
+  async find(token: string, cookie: string | undefined, step: SignInStepName): Promise<PendingSignIn | null> {
+    if (!looksLikeSecret(token) || cookie === undefined) return null;
+    const row = await this.rows
+      .createQueryBuilder('p')
+      .innerJoinAndSelect('p.user', 'u')
+      .where('p.hash = :hash and p.step = :step and p.expires_at > now()', { hash: sha256(token), step })
+      .andWhere('p.credential_epoch = u.credential_epoch')
+      .getOne();
+    return row && sameDigest(row.browserHash, sha256(cookie)) ? row : null;
+  }
+
+  /** Uses it up; false when somebody was faster. */
+  async consume({ hash }: PendingSignIn, tx: EntityManager): Promise<boolean> {
+    const [rows] = await tx.query('delete from pending_sign_in where hash = $1 and expires_at > now() returning hash', [
+      hash,
+    ]);
+    return rows.length === 1;
+  }
+}

@@ -1,0 +1,22 @@
+import type { EntityManager } from 'typeorm';
+import { endSessions } from './end-sessions.js';
+
+/**
+ * Ends everything by which a person, or whoever knew the password, is signed in: browsers, codes and unfinished sign-ins,
+ * access and refresh tokens (contract.md §4.5). `keepSessionId` names one session that lives on.
+ *
+ * The order closes the races. The account's row is locked and its epoch raised first, so that a sign-in whose password was
+ * checked before fails when it wants to write. Browsers go before sessions, because their codes go with them: that waits
+ * for a redemption under way, whose session is then there to be ended.
+ */
+export async function endAccess(tx: EntityManager, userId: string, keepSessionId: number | null = null): Promise<void> {
+  await tx.query('update "user" set credential_epoch = credential_epoch + 1 where id = $1', [userId]);
+  await endBrowsers(tx, userId);
+  await endSessions(tx, 'user_id = $1 and id is distinct from $2', [userId, keepSessionId]);
+}
+
+/** Signs all browsers of a person out; pending and approved codes hang on them. */
+export async function endBrowsers(tx: EntityManager, userId: string): Promise<void> {
+  await tx.query('delete from browser_session where user_id = $1', [userId]);
+  await tx.query('delete from pending_sign_in where user_id = $1', [userId]);
+}

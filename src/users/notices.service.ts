@@ -1,0 +1,40 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { ClientInfo } from '../common/client-info.js';
+import type { Facts, TemplateName } from '../mail/letter.js';
+import { MailService } from '../mail/mail.service.js';
+import { User } from './user.entity.js';
+
+/** What a notice tells besides when, from where and with which device. */
+export interface NoticeDetails extends Pick<Facts, 'app' | 'address' | 'until' | 'reason'> {
+  /** Another recipient than the address on file. */
+  to?: string | null;
+  /** Of the letter's link. */
+  token?: string;
+}
+
+/** Tells people by mail what happened to their account, in the transaction in which it happens. */
+@Injectable()
+export class NoticesService {
+  constructor(private readonly mail: MailService) {}
+
+  /** Writes one notice; an account without an address gets none. */
+  async tell(
+    template: TemplateName,
+    userId: string,
+    client: ClientInfo | null,
+    tx: EntityManager,
+    { to, token, ...more }: NoticeDetails = {},
+  ): Promise<void> {
+    const user = await tx.findOneBy(User, { id: userId });
+    if (!user) return;
+    const circumstances = {
+      at: new Date().toISOString(),
+      ip: client?.ip ?? null,
+      userAgent: client?.userAgent ?? null,
+    };
+    const recipient = to === undefined ? user.email : to;
+    const facts: Facts = { username: user.username, ...circumstances, ...more };
+    await this.mail.send({ template, to: recipient, userId, facts, ...(token !== undefined && { token }) }, tx);
+  }
+}
