@@ -4,26 +4,18 @@ import { NestFactory } from '@nestjs/core';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { AppModule } from './app.module.js';
-import { AuditService } from './audit/audit.service.js';
 import { SigningKeysService } from './browsers/signing-keys.service.js';
+import { confirmUser, deleteUser, disableUser, enableUser, resetPassword } from './cli/account-commands.js';
+import { prepareImport } from './cli/import-users.js';
+import { listMails, retryMail } from './cli/mail-commands.js';
+import { Mistake } from './cli/mistake.js';
+import { readPassword } from './cli/password-input.js';
+import { say } from './cli/terminal.js';
+import { approveUser, createUser, listUsers, showUser } from './cli/user-commands.js';
 import { Refusal, ValidationFailed } from './common/errors.js';
-import { fold } from './common/fields.js';
 import { ConfigError, loadConfig } from './config/config.load.js';
 import { openDatabase } from './database/open-database.js';
 import { loggerOptions } from './logging.js';
-import { readPassword } from './password-input.js';
-import type { Role, User } from './users/user.entity.js';
-import { UsersService } from './users/users.service.js';
-import { DataSource } from 'typeorm';
-
-/** Something the operator can mend; told without a stack. */
-class Mistake extends Error {}
-
-interface CreateOptions {
-  email?: string;
-  role: string;
-  passwordStdin?: true;
-}
 
 /** Runs one command on the house without its HTTP; a running instance on the same data is left alone. */
 async function withHouse(work: (house: INestApplicationContext) => Promise<void>): Promise<void> {
@@ -47,49 +39,9 @@ async function withHouse(work: (house: INestApplicationContext) => Promise<void>
   }
 }
 
-async function createUser(name: string, { email, role, passwordStdin }: CreateOptions): Promise<void> {
-  const password = await readPassword(passwordStdin === true);
-  await withHouse(async (house) => {
-    const users = house.get(UsersService);
-    const wanted = {
-      username: folded(name),
-      email: email === undefined ? null : folded(email),
-      password,
-      mayBeReserved: true,
-    };
-    const user = await users.check({ ...wanted, role: readRole(role) });
-    await house.get(DataSource).transaction(async (tx) => {
-      await users.insert(user, tx);
-      await house.get(AuditService).record({ type: 'account.created', userId: user.id }, null, tx);
-    });
-    say(`Created ${user.username} (${user.id})`);
-  });
-}
-
-async function approveUser(name: string): Promise<void> {
-  await withHouse(async (house) => {
-    await house.get(DataSource).transaction(async (tx) => {
-      const userId = await house.get(UsersService).approve(folded(name), tx);
-      if (userId === null) throw new Mistake(`Nobody called ${name} awaits approval`);
-      await house.get(AuditService).record({ type: 'account.approved', userId }, null, tx);
-    });
-    say(`Approved ${folded(name)}`);
-  });
-}
-
-async function listUsers({ json }: { json?: true }): Promise<void> {
-  await withHouse(async (house) => {
-    const users = (await house.get(UsersService).list()).map(describeUser);
-    if (json) say(JSON.stringify(users, null, 2));
-    // oxlint-disable-next-line no-console -- a table for a person is what was asked for
-    else console.table(users);
-  });
-}
-
-function describeUser(user: User) {
-  const { username, email, role, createdAt } = user;
-  const state = user.disabledAt ? 'disabled' : user.approvalPending ? 'awaiting approval' : 'active';
-  return { username, email: email ?? '', role, state, created: createdAt.toISOString() };
+/** A command that works on the house, with the arguments that were typed. */
+function inHouse<Typed extends unknown[]>(command: (house: INestApplicationContext, ...typed: Typed) => Promise<void>) {
+  return (...typed: Typed) => withHouse((house) => command(house, ...typed));
 }
 
 async function rotateKeys(): Promise<void> {
@@ -102,20 +54,6 @@ function checkConfig(): void {
   say(`The configuration is fine. Gatehouse would be at ${config.publicUrl}, its database ${database}.`);
 }
 
-function readRole(role: string): Role {
-  const known = (['user', 'moderator', 'admin'] as const).find((name) => name === role);
-  if (!known) throw new Mistake('--role must be user, moderator or admin');
-  return known;
-}
-
-function folded(text: string): string {
-  return String(fold(text));
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
 const program = new Command('gatehouse').description('Runs a Gatehouse from the command line.').showHelpAfterError();
 
 const user = program.command('user').description('people with accounts');
@@ -125,9 +63,49 @@ user
   .option('--email <address>', 'mail address')
   .option('--role <role>', 'user, moderator or admin', 'user')
   .option('--password-stdin', 'read the password from the first line of standard input')
-  .action(createUser);
-user.command('approve <username>').description('let somebody in who awaits approval').action(approveUser);
-user.command('list').description('list everybody').option('--json', 'as JSON').action(listUsers);
+  .action(async (name, options) => {
+    const password = await readPassword(options.passwordStdin === true);
+    await withHouse((house) => createUser(house, name, options, password));
+  });
+user.command('list').description('list everybody').option('--json', 'as JSON').action(inHouse(listUsers));
+user
+  .command('show <name>')
+  .description('tell what is known of somebody')
+  .option('--json', 'as JSON')
+  .action(inHouse(showUser));
+user.command('approve <username>').description('let somebody in who awaits approval').action(inHouse(approveUser));
+user
+  .command('confirm <name>')
+  .description('vouch for the address that somebody registered with')
+  .action(inHouse(confirmUser));
+user.command('disable <name>').description('sign somebody out and keep them out').action(inHouse(disableUser));
+user
+  .command('enable <name>')
+  .description('let somebody back in who is disabled, or deleted but not yet erased')
+  .action(inHouse(enableUser));
+user
+  .command('reset-password <name>')
+  .description('take a password away and send the link for a new one')
+  .action(inHouse(resetPassword));
+user
+  .command('delete <name>')
+  .description('hide an account, and erase it after the grace')
+  .option('--now', 'without the grace')
+  .action(inHouse(deleteUser));
+user
+  .command('import <file>')
+  .description('move people in from a CSV file: username,email,display_name,password_hash')
+  .option('--dry-run', 'tell what would happen, and change nothing')
+  .option('--report <file>', 'write refused rows there instead of to standard error')
+  .action(async (file, options) => withHouse(await prepareImport(file, options)));
+
+const mail = program.command('mail').description('mails that did not go out');
+mail
+  .command('list')
+  .description('list what waits and what was given up')
+  .option('--json', 'as JSON')
+  .action(inHouse(listMails));
+mail.command('retry <id>').description('send one as soon as may be').action(inHouse(retryMail));
 
 program
   .command('config')

@@ -9,7 +9,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 const FLOORS = [
   ['config'],
   ['common', 'audit', 'limits', 'database'],
-  ['jobs'],
+  ['jobs', 'letters'],
   ['mail', 'passwords'],
   ['users', 'applications'],
   ['browsers'],
@@ -20,6 +20,7 @@ const FLOORS = [
   ['sso'],
   ['pages'],
   ['settings'],
+  ['cli'],
 ];
 
 interface Import {

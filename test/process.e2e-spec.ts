@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildPrograms } from './support/build.js';
 import { createDatabase, type TestDatabase } from './support/database.js';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -31,7 +32,7 @@ describe('the built programs', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'gatehouse-process-'));
     database = await createDatabase('empty');
-    await run('npm', ['run', 'build', '--silent'], { cwd: ROOT });
+    await buildPrograms();
   });
   afterAll(async () => {
     for (const child of children) child.kill('SIGKILL');

@@ -19,7 +19,7 @@ export interface BackupFile {
 
 /** By what a person asks for a backup, or takes one away. */
 export interface BackupTaker {
-  applicationId: number;
+  applicationId: number | null;
   client: ClientInfo;
 }
 

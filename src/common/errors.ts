@@ -175,11 +175,13 @@ export class ValidationFailed extends Refusal {
   override readonly status = 422;
 
   constructor(readonly details: Detail[]) {
-    super(
-      'invalid_request',
-      `Validation failed: ${details.map(({ field, description }) => `${capitalised(field)} ${description}`).join(', ')}`,
-    );
+    super('invalid_request', `Validation failed: ${details.map(sentenceOfDetail).join(', ')}`);
   }
+}
+
+/** Mastodon's way: the field, then what is wrong with it; a description that is a sentence of its own stands alone. */
+function sentenceOfDetail({ field, description }: Detail): string {
+  return /^[A-Z]/.test(description) ? description : `${capitalised(field)} ${description}`;
 }
 
 function capitalised(field: string): string {

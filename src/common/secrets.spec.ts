@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { looksLikeSecret, randomSecret, sameDigest, seal, sha256, unseal } from './secrets.js';
+import { keyedDigest, looksLikeSecret, randomSecret, sameDigest, seal, sha256, unseal } from './secrets.js';
 
 const KEY = 'a key of more than thirty-two characters';
 
@@ -33,6 +33,21 @@ describe('sha256', () => {
   it('is SHA-256 of the UTF-8 bytes', () => {
     expect(sha256('abc').toString('hex')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
     expect(sha256('é')).toEqual(sha256(Buffer.from([0xc3, 0xa9]).toString()));
+  });
+});
+
+describe('keyedDigest', () => {
+  it('is the same for the same value, key and purpose only', () => {
+    const digest = keyedDigest('abc', KEY, 'a purpose');
+    expect(digest).toHaveLength(32);
+    expect(keyedDigest('abc', KEY, 'a purpose')).toEqual(digest);
+    const others = [
+      keyedDigest('abd', KEY, 'a purpose'),
+      keyedDigest('abc', `${KEY}!`, 'a purpose'),
+      keyedDigest('abc', KEY, 'another purpose'),
+      sha256('abc'),
+    ];
+    expect(others.filter((other) => sameDigest(other, digest))).toEqual([]);
   });
 });
 

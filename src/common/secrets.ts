@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 
 /** A fresh opaque secret: 32 random bytes as 43 characters of base64url (contract.md §0.8). */
 export function randomSecret(): string {
@@ -13,6 +21,14 @@ export function looksLikeSecret(value: string): boolean {
 /** SHA-256: how opaque secrets are stored and looked up. */
 export function sha256(value: string): Buffer {
   return createHash('sha256').update(value).digest();
+}
+
+/**
+ * HMAC-SHA-256 under a key derived from `SECRET_KEY` for one purpose: how values are stored that are too few to be safe
+ * as a plain digest.
+ */
+export function keyedDigest(value: string, secretKey: string, purpose: string): Buffer {
+  return createHmac('sha256', derivedKey(secretKey, purpose)).update(value).digest();
 }
 
 /** Compares two digests of equal length in constant time. */

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { seal } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { JobsService } from '../jobs/jobs.service.js';
-import type { Facts, TemplateName } from './letter.js';
+import type { Facts, TemplateName } from '../letters/letter.js';
 import { OutboxMail } from './outbox-mail.entity.js';
 
 /** The kind of the jobs that send mails; the key of one is the mail's id. */
@@ -50,7 +50,7 @@ export function mailExpressions(template: TemplateName, query: string): string {
   return `
     letter as (
       insert into mail_outbox (id, user_id, recipient, template, facts)
-      select gen_random_uuid(), user_id, recipient, '${template}', facts from (${query}) as mail
+      select gen_random_uuid(), user_id, recipient, '${template}', facts from (${query}) as mail where recipient is not null
       returning id
     ),
     postman as (

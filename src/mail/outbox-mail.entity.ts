@@ -1,5 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
-import type { Facts } from './letter.js';
+import type { Facts } from '../letters/letter.js';
 
 /** One mail, written in the transaction of the change it tells of. */
 @Entity('mail_outbox')

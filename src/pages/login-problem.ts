@@ -11,8 +11,8 @@ const MAX_DESCRIPTION = 200;
 
 /** By code of an account's state, where there is one, else by error code. */
 const WORDS = new Map([
-  ['account_is_disabled', 'This account is disabled and cannot sign in.'],
-  ['missing_confirmed_email', 'Confirm your e-mail address before you sign in.'],
+  ['account_is_disabled', 'This account was disabled by the people who run this instance.'],
+  ['missing_confirmed_email', 'Confirm your e-mail address before you sign in: we have sent you the link again.'],
   ['awaiting_approval', 'This account still waits for somebody to approve it.'],
   ['password_reset_required', 'This account needs a new password before it can sign in.'],
   ['invalid_grant', 'Signing in did not work. Check what you typed and try again.'],

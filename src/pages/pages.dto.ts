@@ -40,3 +40,30 @@ export class CodePageQuery {
   @Text({ description: 'Why there is none.' })
   error?: string;
 }
+
+/** Query of the page of a new password (contract.md §3.1, §5.5). */
+export class PasswordResetQuery {
+  @Text({ description: 'Of the link in the mail.' })
+  token?: string;
+
+  @Text({ description: '`true` after it was set.' })
+  success?: string;
+
+  @Text({ description: '`true` when a sign-in led here.' })
+  login_reset?: string;
+
+  @Allow()
+  error?: unknown;
+
+  @Allow()
+  error_description?: unknown;
+}
+
+/** Query of the page that brings an account back; the rest is the sign-in it belongs to (contract.md §3.1). */
+export class ReactivatePageQuery extends AuthorizationParameters {
+  @Text({ description: 'Of the sign-in.', required: true })
+  reactivation_token: string;
+
+  @Text({ description: '`disabled` or `deletion_pending`.' })
+  reason?: string;
+}

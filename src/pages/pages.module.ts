@@ -1,9 +1,13 @@
 import { Controller, type DynamicModule, Module, type Type } from '@nestjs/common';
 import type { Config } from '../config/config.js';
+import { LimitsModule } from '../limits/limits.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
 import { RegistrationModule } from '../registration/registration.module.js';
+import { RecoveryModule } from '../recovery/recovery.module.js';
 import { HomeController } from './home.controller.js';
 import { LoginRequestsService } from './login-requests.service.js';
+import { PasswordResetController } from './password-reset.controller.js';
+import { ReactivatePageController } from './reactivate.controller.js';
 import { RegisterController } from './register.controller.js';
 import { CodePageController, ConsentPageController, LoginPageController } from './sign-in.controller.js';
 
@@ -13,14 +17,16 @@ export class PagesModule {
   static on({ frontend: { builtin, routes } }: Config): DynamicModule {
     return {
       module: PagesModule,
-      imports: [OAuthModule, RegistrationModule],
+      imports: [LimitsModule, OAuthModule, RecoveryModule, RegistrationModule],
       controllers: builtin
         ? [
             at(routes.home, HomeController),
             at(routes.login, LoginPageController),
             at(routes.consent, ConsentPageController),
             at(routes.code, CodePageController),
+            at(routes.reactivate, ReactivatePageController),
             at(routes.register, RegisterController),
+            at(routes.password_reset, PasswordResetController),
           ]
         : [],
       providers: [LoginRequestsService],

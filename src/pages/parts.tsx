@@ -3,6 +3,8 @@ import type { ComponentChildren, VNode } from 'preact';
 /** One field of a form. */
 export interface FieldProps {
   name: string;
+  /** Where a page has several fields of one name. */
+  id?: string;
   label: string;
   type?: 'text' | 'email' | 'password';
   /** The HTML word by which browsers and password managers know what belongs here. */
@@ -17,6 +19,7 @@ export interface FieldProps {
 /** A labelled input; hint and problem are read out with it. */
 export function Field({
   name,
+  id = name,
   label,
   type = 'text',
   autocomplete,
@@ -27,9 +30,9 @@ export function Field({
 }: FieldProps): VNode {
   return (
     <div class="field">
-      <label for={name}>{label}</label>
+      <label for={id}>{label}</label>
       <input
-        id={name}
+        id={id}
         name={name}
         type={type}
         value={value}
@@ -37,9 +40,9 @@ export function Field({
         autocomplete={autocomplete}
         autocapitalize="none"
         spellcheck={false}
-        {...described(name, hint, problem)}
+        {...described(id, hint, problem)}
       />
-      <Explanation name={name} hint={hint} problem={problem} />
+      <Explanation name={id} hint={hint} problem={problem} />
     </div>
   );
 }

@@ -4,6 +4,8 @@ import { Document } from '../common/html-document.js';
 import { appendQuery, oauthPairs } from '../common/oauth-redirects.js';
 import type { Config } from '../config/config.js';
 import type { RegistrationBody } from '../registration/registration.dto.js';
+import type { IssuedCaptcha } from '../registration/captchas.service.js';
+import { CaptchaField } from './captcha-field.js';
 import { Alert, described, Explanation, Field } from './parts.js';
 
 /** What the registration page shows. */
@@ -14,6 +16,8 @@ export interface RegisterPageProps {
   /** What was typed; the password is never shown again. */
   typed: RegistrationBody;
   problems: readonly Detail[];
+  /** A fresh one each time; null where none is asked for. */
+  captcha: IssuedCaptcha | null;
 }
 
 const LABELS: Record<string, string> = {
@@ -25,7 +29,7 @@ const LABELS: Record<string, string> = {
 };
 
 /** The registration form; it keeps what was typed and names every problem beside its field. */
-export function RegisterPage({ config, parameters, typed, problems }: RegisterPageProps): VNode {
+export function RegisterPage({ config, parameters, typed, problems, captcha }: RegisterPageProps): VNode {
   const { registrations, accounts, instance, frontend } = config;
   const pairs = oauthPairs(parameters);
   const problemOf = (field: string) => {
@@ -79,6 +83,7 @@ export function RegisterPage({ config, parameters, typed, problems }: RegisterPa
               </ol>
             </>
           )}
+          {captcha && <CaptchaField captcha={captcha} problem={problems.find(({ field }) => field === 'captcha')} />}
           <Agreement isGiven={typed.agreement === true} problem={problemOf('agreement')} />
           <button type="submit">Create the account</button>
         </form>

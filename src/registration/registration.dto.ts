@@ -49,6 +49,20 @@ export class RegistrationBody {
 
   @Text({ description: 'About yourself.', prose: true, ...ANY_LENGTH })
   bio?: string;
+
+  @Text({ description: '`token` of `GET /api/pleroma/captcha`; required where captchas are on.', ...ANY_LENGTH })
+  captcha_token?: string;
+
+  @Text({ description: '`answer_data` of the same captcha.', ...ANY_LENGTH })
+  captcha_answer_data?: string;
+
+  @Text({
+    description: 'The characters of the picture, or the answer to the question.',
+    example: 'forty-seven',
+    prose: true,
+    ...ANY_LENGTH,
+  })
+  captcha_solution?: string;
 }
 
 /** A token, or a word on what is still to be done, or both. */

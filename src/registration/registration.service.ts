@@ -13,6 +13,7 @@ import { LimitsService } from '../limits/limits.service.js';
 import type { Principal } from '../sessions/principal.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { type CheckedUser, UsersService } from '../users/users.service.js';
+import { CaptchasService } from './captchas.service.js';
 import { ConfirmationService } from './confirmation.service.js';
 import type { RegistrationBody } from './registration.dto.js';
 import { WelcomeService } from './welcome.service.js';
@@ -37,6 +38,7 @@ export class RegistrationService {
     private readonly sessions: SessionsService,
     private readonly confirmations: ConfirmationService,
     private readonly welcomes: WelcomeService,
+    private readonly captchas: CaptchasService,
     private readonly limits: LimitsService,
     private readonly audit: AuditService,
     private readonly config: Config,
@@ -51,6 +53,8 @@ export class RegistrationService {
     const { enabled, approval } = this.config.registrations;
     if (!enabled) throw new Refusal('not_allowed');
     const displayName = body.display_name ?? body.fullname ?? '';
+    // Spent whatever else is wrong: a program must not try its names on one captcha.
+    const captchaProblem = await this.captchas.consume(body);
     const user = await this.users.check(
       {
         username: body.username ?? '',
@@ -63,7 +67,7 @@ export class RegistrationService {
         approvalPending: approval,
         confirmationPending: this.config.confirmsEmail,
       },
-      this.furtherProblems(body, displayName),
+      [...this.furtherProblems(body, displayName), ...(captchaProblem ? [captchaProblem] : [])],
     );
     // Read before the transaction: who holds one connection must not wait for another (security.md D7).
     const application = caller && (await this.applications.get(caller.applicationId));

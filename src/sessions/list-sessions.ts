@@ -60,7 +60,10 @@ export function listSessions(reads: ShortReads, userId: string, currentId: numbe
   });
 }
 
-/** All of a person's live sessions, newest first and in pages, for who wants them without a caller; `below` is the `next` of the page before. */
+/**
+ * All of a person's live sessions in pages, newest first, for who wants them without a caller; `below` is the `next` of the
+ * page before. Pairs of values that the planner cannot see make it walk down the index of the person's sessions.
+ */
 export async function pageOfSessions(
   pool: pg.Pool,
   userId: string,
@@ -72,7 +75,8 @@ export async function pageOfSessions(
     text: `
       select ${COLUMNS}, false as "isCurrent"
       from session s join application a on a.id = s.application_id
-      where s.user_id = $1 and s.id < $2 and ${IS_ALIVE} order by s.id desc limit $3`,
+      where (s.user_id, s.id) >= ((select $1::uuid), 0) and (s.user_id, s.id) < ((select $1::uuid), $2::bigint) and ${IS_ALIVE}
+      order by s.user_id desc, s.id desc limit $3`,
     values: [userId, below, limit + 1],
     types: AS_TEXT,
   });

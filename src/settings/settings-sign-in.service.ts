@@ -21,6 +21,7 @@ const SCOPES = ['read', 'write'];
 export interface SettingsCaller {
   user: SignedInUser;
   sessionId: number;
+  applicationId: number;
 }
 
 /** Signs the settings in as a client like any other: a public one, by authorization code with PKCE and state. */
@@ -81,9 +82,9 @@ export class SettingsSignInService {
   async recognise(accessToken: string | null, from: ClientInfo): Promise<SettingsCaller | null> {
     const found = accessToken === null ? null : await this.sessions.recognise(accessToken, () => from);
     if (!found || found.isDead) return null;
-    const { user, scopes, sessionId } = found.principal;
+    const { user, scopes, sessionId, applicationId } = found.principal;
     if (!user || accountBlock(user) !== null || !SCOPES.every((word) => covers(scopes, word))) return null;
-    return { user, sessionId };
+    return { user, sessionId, applicationId };
   }
 
   private client(): Promise<OAuthClient> {

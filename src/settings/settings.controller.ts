@@ -1,21 +1,20 @@
 import { Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { follow } from '../auth/browser-step.js';
 import { CallingBrowser, type SignedInBrowser } from '../browsers/signed-in-browser.js';
 import { Browser } from '../common/access.js';
+import { Client, type ClientInfo } from '../common/client-info.js';
 import { sendPage } from '../common/html-document.js';
-import { clientInfo } from '../common/client-info.js';
 import { NoHead, Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
 import { readSessionId } from '../sessions/sessions.controller.js';
 import { SessionsService } from '../sessions/sessions.service.js';
+import { SessionsPage } from './sessions.page.js';
 import * as cookies from './settings-cookies.js';
-import { type SettingsCaller, SettingsSignInService } from './settings-sign-in.service.js';
-import { SettingsCallbackQuery } from './settings.dto.js';
-import { SettingsPage, SignedOutPage } from './settings.page.js';
-
-const SIGNED_OUT = `${cookies.SETTINGS_PATH}/signed-out`;
+import { SettingsGate } from './settings-gate.js';
+import { SettingsSignInService } from './settings-sign-in.service.js';
+import { SettingsCallbackQuery, SignedOutQuery } from './settings.dto.js';
+import { SignedOutPage } from './signed-out.page.js';
 
 /** The settings area, a client of our own that keeps its access token in a cookie; its first screen lists the sessions. */
 @ApiExcludeController()
@@ -24,6 +23,7 @@ const SIGNED_OUT = `${cookies.SETTINGS_PATH}/signed-out`;
 @Controller(cookies.SETTINGS_PATH)
 export class SettingsController {
   constructor(
+    private readonly gate: SettingsGate,
     private readonly signIns: SettingsSignInService,
     private readonly sessions: SessionsService,
     private readonly config: Config,
@@ -32,10 +32,10 @@ export class SettingsController {
   @Get()
   @NoHead()
   async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const caller = await this.recognise(request);
-    if (!caller) return this.start(reply);
+    const caller = await this.gate.admit(request, reply);
+    if (!caller) return;
     const sessions = await this.sessions.list(caller.user.id, caller.sessionId);
-    sendPage(reply, this.config, SettingsPage({ config: this.config, username: caller.user.username, sessions }));
+    sendPage(reply, this.config, SessionsPage({ config: this.config, username: caller.user.username, sessions }));
   }
 
   @Get('callback')
@@ -43,67 +43,71 @@ export class SettingsController {
   async finish(
     @Query() query: SettingsCallbackQuery,
     @CallingBrowser() browser: SignedInBrowser | null,
+    @Client() client: ClientInfo,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const secret = cookies.read(request, this.config, cookies.SIGN_IN);
-    const accessToken = await this.signIns.finish(secret, query, clientInfo(request));
+    const accessToken = await this.signIns.finish(secret, query, client);
     cookies.clear(reply, this.config, cookies.SIGN_IN);
-    if (accessToken === null) return this.sendSignedOut(reply, browser, true);
+    if (accessToken === null) return this.sendSignedOut(reply, browser, 'denied');
     cookies.set(reply, this.config, cookies.TOKEN, accessToken);
-    this.goTo(reply, cookies.SETTINGS_PATH);
+    this.gate.goTo(reply, cookies.SETTINGS_PATH);
   }
 
   @Get('signed-out')
-  showSignedOut(@CallingBrowser() browser: SignedInBrowser | null, @Res() reply: FastifyReply): void {
-    this.sendSignedOut(reply, browser, false);
+  showSignedOut(
+    @Query() { after }: SignedOutQuery,
+    @CallingBrowser() browser: SignedInBrowser | null,
+    @Res() reply: FastifyReply,
+  ): void {
+    this.sendSignedOut(reply, browser, after ?? 'signed_out');
   }
 
   @Post('sessions/:id/revoke')
-  async revoke(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const caller = await this.recognise(request);
-    if (!caller) return this.goTo(reply, cookies.SETTINGS_PATH);
+  async revoke(
+    @Param('id') id: string,
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const caller = await this.gate.admitForm(request, reply);
+    if (!caller) return;
     const sessionId = readSessionId(id);
-    await this.sessions.revoke(caller.user.id, sessionId, clientInfo(request));
-    if (sessionId === caller.sessionId) return this.leave(reply);
-    this.goTo(reply, cookies.SETTINGS_PATH);
+    await this.sessions.revoke(caller.user.id, sessionId, client);
+    if (sessionId === caller.sessionId) return this.gate.leave(reply);
+    this.gate.goTo(reply, cookies.SETTINGS_PATH);
   }
 
   @Post('sessions/revoke-others')
-  async revokeOthers(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const caller = await this.recognise(request);
-    if (caller) await this.sessions.revokeAll(caller.user.id, caller.sessionId, clientInfo(request));
-    this.goTo(reply, cookies.SETTINGS_PATH);
+  async revokeOthers(
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const caller = await this.gate.admitForm(request, reply);
+    if (!caller) return;
+    await this.sessions.revokeAll(caller.user.id, caller.sessionId, client);
+    this.gate.goTo(reply, cookies.SETTINGS_PATH);
   }
 
   @Post('sign-out')
-  async signOut(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const caller = await this.recognise(request);
-    if (caller) await this.sessions.revoke(caller.user.id, caller.sessionId, clientInfo(request));
-    this.leave(reply);
+  async signOut(
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const caller = await this.signIns.recognise(cookies.read(request, this.config, cookies.TOKEN), client);
+    if (caller) await this.sessions.revoke(caller.user.id, caller.sessionId, client);
+    this.gate.leave(reply);
   }
 
-  private recognise(request: FastifyRequest): Promise<SettingsCaller | null> {
-    return this.signIns.recognise(cookies.read(request, this.config, cookies.TOKEN), clientInfo(request));
-  }
-
-  private async start(reply: FastifyReply): Promise<void> {
-    const { location, secret } = await this.signIns.start();
-    cookies.set(reply, this.config, cookies.SIGN_IN, secret);
-    follow(reply, this.config, { location });
-  }
-
-  private sendSignedOut(reply: FastifyReply, browser: SignedInBrowser | null, isDenied: boolean): void {
-    const username = browser?.username ?? null;
-    sendPage(reply, this.config, SignedOutPage({ config: this.config, username, isDenied }));
-  }
-
-  private leave(reply: FastifyReply): void {
-    cookies.clear(reply, this.config, cookies.TOKEN);
-    this.goTo(reply, SIGNED_OUT);
-  }
-
-  private goTo(reply: FastifyReply, path: string): void {
-    follow(reply, this.config, { location: this.config.url(path) });
+  private sendSignedOut(reply: FastifyReply, browser: SignedInBrowser | null, after: SignedOutQuery['after']): void {
+    const page = SignedOutPage({
+      config: this.config,
+      username: browser?.username ?? null,
+      after: after ?? 'signed_out',
+    });
+    sendPage(reply, this.config, page);
   }
 }

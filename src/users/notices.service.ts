@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { ClientInfo } from '../common/client-info.js';
-import type { Facts, TemplateName } from '../mail/letter.js';
+import type { Facts, TemplateName } from '../letters/letter.js';
 import { MailService } from '../mail/mail.service.js';
 import { User } from './user.entity.js';
 

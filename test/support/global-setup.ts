@@ -14,6 +14,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** The server's URL, with the database `gatehouse`. */
     postgresUrl: string;
+    /** A folder that lives as long as the run. */
+    runFolder: string;
   }
 }
 
@@ -41,6 +43,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await dataSource.runMigrations();
   await dataSource.destroy();
   project.provide('postgresUrl', server.url);
+  project.provide('runFolder', folder);
   return async () => {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });

@@ -30,15 +30,16 @@ export interface LetterLink {
 export interface Letter {
   subject: string;
   /** Staff reads of somebody else's account, and is not greeted by its name. */
-  isForStaff?: true;
+  isForStaff?: boolean;
   paragraphs: string[];
   /** What somebody wrote. */
   quote?: string;
-  /** What an operator types. */
-  command?: string;
   /** Time, address, device, app: shown where the facts hold them. */
-  tellsCircumstances?: true;
+  tellsCircumstances?: boolean;
+  /** What an operator types, and why. */
+  command?: { text: string; line: string };
   action?: LetterLink & {
+    before?: string;
     /** How long the link works. */
     note?: string;
   };
@@ -46,7 +47,7 @@ export interface Letter {
   otherwise?: { text: string; link?: LetterLink };
 }
 
-/** The addresses that a letter may hold; all on `PUBLIC_URL`. */
+/** What a letter may name of this instance; every URL is on `PUBLIC_URL`. */
 export interface LetterLinks {
   /** Does what the letter's token is for (contract.md §5.3). */
   act: string;
@@ -68,6 +69,16 @@ export type WriteLetter = (facts: Facts, links: LetterLinks) => Letter;
 export function moment(iso: string): string {
   const form = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' });
   return `${form.format(new Date(iso)).replace(' at ', ', ')} UTC`;
+}
+
+/** How long a link lives: until a known moment, or as long as links of its kind do. */
+export function untilOrFor(until: string | undefined, life: string): string {
+  return until === undefined ? `for ${life}` : `until ${moment(until)}`;
+}
+
+/** The way out of most trouble. */
+export function newPassword({ forgotten }: LetterLinks): LetterLink {
+  return { label: 'Set a new password', url: forgotten };
 }
 
 /** Every kind of letter we send. */

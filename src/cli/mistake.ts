@@ -1,0 +1,2 @@
+/** Something the operator can mend; told without a stack. */
+export class Mistake extends Error {}

@@ -1,0 +1,13 @@
+import { ADDRESS_LETTERS } from './address-letters.js';
+import { ENDING_LETTERS } from './ending-letters.js';
+import type { TemplateName, WriteLetter } from './letter.js';
+import { REGISTRATION_LETTERS } from './registration-letters.js';
+import { SECURITY_LETTERS } from './security-letters.js';
+
+/** How each kind of letter is written. */
+export const LETTERS: Record<TemplateName, WriteLetter> = {
+  ...REGISTRATION_LETTERS,
+  ...SECURITY_LETTERS,
+  ...ADDRESS_LETTERS,
+  ...ENDING_LETTERS,
+};

@@ -1,0 +1,148 @@
+import { Body, Controller, Get, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ChangeEmailBody, ChangePasswordBody, PasswordParameters } from '../account/account-actions.dto.js';
+import { AccountEndingService } from '../account/account-ending.service.js';
+import { ChangeEmailService } from '../account/change-email.service.js';
+import { ChangePasswordService } from '../account/change-password.service.js';
+import { sendArchive } from '../backups/backups.dto.js';
+import { BackupsService } from '../backups/backups.service.js';
+import { Browser } from '../common/access.js';
+import { Client, type ClientInfo } from '../common/client-info.js';
+import { Refusal } from '../common/errors.js';
+import { readRecordId } from '../common/record-id.js';
+import { Speaks } from '../common/route-config.js';
+import { Config } from '../config/config.js';
+import { PasswordCheckService } from '../users/password-check.service.js';
+import { AccountScreenService, type Problem } from './account-screen.service.js';
+import { SETTINGS_PATH } from './settings-cookies.js';
+import { SettingsGate, SIGNED_OUT } from './settings-gate.js';
+import type { SettingsCaller } from './settings-sign-in.service.js';
+import { AccountScreenQuery } from './settings.dto.js';
+
+const ACCOUNT = `${SETTINGS_PATH}/account`;
+
+/** The screen where a person changes or ends their account, by the same rules as the API (contract.md §5). */
+@ApiExcludeController()
+@Browser()
+@Speaks('oauth')
+@Controller(ACCOUNT)
+export class AccountSettingsController {
+  constructor(
+    private readonly gate: SettingsGate,
+    private readonly screen: AccountScreenService,
+    private readonly passwordChanges: ChangePasswordService,
+    private readonly emailChanges: ChangeEmailService,
+    private readonly endings: AccountEndingService,
+    private readonly passwords: PasswordCheckService,
+    private readonly backups: BackupsService,
+    private readonly config: Config,
+  ) {}
+
+  @Get()
+  async show(
+    @Query() { done }: AccountScreenQuery,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const caller = await this.gate.admit(request, reply);
+    if (caller) await this.screen.send(reply, caller, { done: done ?? null });
+  }
+
+  @Post('password')
+  async changePassword(
+    @Body() body: ChangePasswordBody,
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.attempt('password', request, reply, async ({ user, sessionId }) => {
+      await this.passwordChanges.change({ ...user, sessionId }, body, client);
+      this.gate.goTo(reply, `${ACCOUNT}?done=password`);
+    });
+  }
+
+  @Post('email')
+  async changeEmail(
+    @Body() body: ChangeEmailBody,
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.attempt('email', request, reply, async ({ user, sessionId }) => {
+      await this.emailChanges.request({ ...user, sessionId }, body, client);
+      const isPending = this.config.smtpUrl !== null && body.email !== '';
+      this.gate.goTo(reply, `${ACCOUNT}?done=${isPending ? 'email_pending' : 'email'}`);
+    });
+  }
+
+  @Post('disable')
+  async disable(
+    @Body() { password = '' }: PasswordParameters,
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.attempt('disable', request, reply, async ({ user }) => {
+      await this.passwords.demand(user, password, client);
+      await this.endings.disable(user.id, 'owner', client);
+      this.gate.leave(reply, `${SIGNED_OUT}?after=disabled`);
+    });
+  }
+
+  @Post('delete')
+  async delete(
+    @Body() { password = '' }: PasswordParameters,
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.attempt('delete', request, reply, async ({ user }) => {
+      await this.passwords.demand(user, password, client);
+      await this.endings.scheduleDeletion(user.id, client);
+      this.gate.leave(reply, `${SIGNED_OUT}?after=deleted`);
+    });
+  }
+
+  @Post('backups')
+  async requestBackup(
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.attempt('backup', request, reply, async ({ user, applicationId }) => {
+      await this.backups.request(user.id, { applicationId, client });
+      this.gate.goTo(reply, `${ACCOUNT}?done=backup`);
+    });
+  }
+
+  @Get('backups/:id')
+  async download(
+    @Param('id') id: string,
+    @Client() client: ClientInfo,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const caller = await this.gate.admit(request, reply);
+    if (!caller) return;
+    const taker = request.method === 'HEAD' ? null : { applicationId: caller.applicationId, client };
+    sendArchive(reply, await this.backups.readFile(caller.user.id, readRecordId(id), taker));
+  }
+
+  /** Does what a form asks for; a refusal shows the screen again, with the sentence beside the form. */
+  private async attempt(
+    where: Problem['where'],
+    request: FastifyRequest,
+    reply: FastifyReply,
+    work: (caller: SettingsCaller) => Promise<void>,
+  ): Promise<void> {
+    const caller = await this.gate.admitForm(request, reply);
+    if (!caller) return;
+    try {
+      await work(caller);
+    } catch (error) {
+      if (!(error instanceof Refusal) || (error.code !== 'rejected' && where !== 'backup')) throw error;
+      await this.screen.send(reply, caller, { problem: { where, sentence: error.message } });
+    }
+  }
+}

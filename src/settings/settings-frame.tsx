@@ -1,0 +1,55 @@
+import type { ComponentChildren, VNode } from 'preact';
+import { Document } from '../common/html-document.js';
+import type { Config } from '../config/config.js';
+
+/** The screens of the settings, in the order of their links. */
+const SCREENS = [
+  { path: '/settings', name: 'Sessions' },
+  { path: '/settings/account', name: 'Account' },
+  { path: '/settings/journal', name: 'Journal' },
+] as const;
+
+/** What every screen knows. */
+export interface SettingsFrameProps {
+  config: Config;
+  username: string;
+  /** Which screen it is. */
+  screen: (typeof SCREENS)[number]['name'];
+  children?: ComponentChildren;
+}
+
+/** The frame of every screen: who is signed in, the way out, the way to the other screens. */
+export function SettingsFrame({ config, username, screen, children }: SettingsFrameProps): VNode {
+  return (
+    <Document title={screen === 'Sessions' ? 'Settings' : `${screen} · Settings`} config={config}>
+      <section class="card wide">
+        <h1>Settings</h1>
+        <div class="bar">
+          <p>
+            Signed in as <strong>{`@${username}`}</strong>
+          </p>
+          <form method="post" action="/settings/sign-out">
+            <button type="submit" class="quiet small">
+              Sign out
+            </button>
+          </form>
+        </div>
+        <nav class="tabs" aria-label="Settings">
+          {SCREENS.map(({ path, name }) => (
+            <a key={path} href={path} {...(name === screen && { 'aria-current': 'page' })}>
+              {name}
+            </a>
+          ))}
+        </nav>
+        {children}
+      </section>
+    </Document>
+  );
+}
+
+const FORMAT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
+
+/** A moment in UTC: without a script we do not know the reader's zone. */
+export function Moment({ at }: { at: Date }): VNode {
+  return <time dateTime={at.toISOString()}>{`${FORMAT.format(at)} UTC`}</time>;
+}
