@@ -10,12 +10,13 @@ import { AccountsController } from './accounts.controller.js';
 import { ChangeEmailService } from './change-email.service.js';
 import { ChangePasswordService } from './change-password.service.js';
 import { ErasureWorker } from './erasure.worker.js';
+import { LaterController } from './later.controller.js';
 import { SecurityEventsController } from './security-events.controller.js';
 
 /** What a person does with their account as a whole. */
 @Module({
   imports: [AuditModule, JobsModule, LimitsModule, SessionsModule, UsersModule],
-  controllers: [AccountsController, AccountActionsController, SecurityEventsController],
+  controllers: [AccountsController, AccountActionsController, SecurityEventsController, LaterController],
   providers: [AccountEndingService, ChangeEmailService, ChangePasswordService, ErasureWorker],
   exports: [AccountEndingService, ChangeEmailService, ChangePasswordService],
 })

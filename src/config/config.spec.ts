@@ -75,6 +75,7 @@ describe('loadConfig', () => {
         PORT: '99999',
         PUBLIC_URL: 'https://x.example/path',
         DATABASE_URL: 'mysql://x',
+        SMTP_URL: 'mailto:x',
         TRUST_PROXY: 'true',
         SECRET_KEY: 'short',
         LOG_LEVEL: 'loud',
@@ -91,6 +92,7 @@ describe('loadConfig', () => {
       'PORT',
       'PUBLIC_URL',
       'DATABASE_URL',
+      'SMTP_URL',
       'TRUST_PROXY',
       'SECRET_KEY',
       'LOG_LEVEL',
@@ -118,6 +120,15 @@ describe('loadConfig', () => {
 
   it('puts environment variables into values', () => {
     expect(load('instance: {title: "House of ${OWNER}"}', { OWNER: 'Ada' }).instance.title).toBe('House of Ada');
+  });
+
+  it.each([
+    ['', {}, false],
+    ['', { SMTP_URL: 'smtp://user:p%40ss@mail.example:587' }, true],
+    ['registrations: {confirm_email: false}', { SMTP_URL: 'smtps://mail.example' }, false],
+    ['registrations: {confirm_email: true}', {}, true],
+  ])('has addresses confirmed where there is mail, unless the file says otherwise (%s %o)', (yaml, env, expected) => {
+    expect(load(yaml, env).confirmsEmail).toBe(expected);
   });
 
   it.each([

@@ -79,7 +79,7 @@ function configuration(): object {
 function pleroma({ active }: InstanceFacts): object {
   return {
     metadata: {
-      account_activation_required: false,
+      account_activation_required: config.confirmsEmail,
       birthday_required: false,
       birthday_min_age: 0,
       features: ['pleroma_api', 'mastodon_api'],
