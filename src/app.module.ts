@@ -40,12 +40,12 @@ import { SettingsModule } from './settings/settings.module.js';
   ],
 })
 export class AppModule {
-  static on(config: Config, databaseUrl: string, log: Logger): DynamicModule {
+  static on(config: Config, databaseUrl: string, log: Logger, queryLimitMs?: number): DynamicModule {
     return {
       module: AppModule,
       imports: [
         ConfigModule.with(config),
-        DatabaseModule.at(databaseUrl, ENTITIES),
+        DatabaseModule.at(databaseUrl, ENTITIES, queryLimitMs),
         ScheduleModule.forRoot(),
         // Requests are logged by a hook, after the answer: middleware would cost every request more.
         LoggerModule.forRoot({

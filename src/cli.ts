@@ -17,13 +17,16 @@ import { ConfigError, loadConfig } from './config/config.load.js';
 import { openDatabase } from './database/open-database.js';
 import { loggerOptions } from './logging.js';
 
+/** Nobody waits for an answer as they do for a page: what a statement of the command line may take, in milliseconds. */
+const QUERY_LIMIT_MS = 60_000;
+
 /** Runs one command on the house without its HTTP; a running instance on the same data is left alone. */
 async function withHouse(work: (house: INestApplicationContext) => Promise<void>): Promise<void> {
   const config = loadConfig();
   const database = await openDatabase(config, 'attach');
   try {
     const house = await NestFactory.createApplicationContext(
-      AppModule.on(config, database.url, pino(loggerOptions('warn'))),
+      AppModule.on(config, database.url, pino(loggerOptions('warn')), QUERY_LIMIT_MS),
       {
         logger: ['warn', 'error', 'fatal'],
         abortOnError: false,
@@ -73,7 +76,7 @@ user
   .description('tell what is known of somebody')
   .option('--json', 'as JSON')
   .action(inHouse(showUser));
-user.command('approve <username>').description('let somebody in who awaits approval').action(inHouse(approveUser));
+user.command('approve <name>').description('let somebody in who awaits approval').action(inHouse(approveUser));
 user
   .command('confirm <name>')
   .description('vouch for the address that somebody registered with')
@@ -85,7 +88,7 @@ user
   .action(inHouse(enableUser));
 user
   .command('reset-password <name>')
-  .description('take a password away and send the link for a new one')
+  .description('demand a new password, and send the link to set it')
   .action(inHouse(resetPassword));
 user
   .command('delete <name>')

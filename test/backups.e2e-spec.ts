@@ -1,5 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeEvent } from '../src/audit/describe-event.js';
 import { startApp, type TestApp } from './support/app.js';
 import { BACKUPS, completeBackup, download, requestBackup, unzip, waitForBackup } from './support/backups.js';
 import { createUser, obtainTokens, PASSWORD, registerClient, type TestClient, type Tokens } from './support/flows.js';
@@ -67,7 +68,7 @@ describe.each(['/api/pleroma/backups', BACKUPS])('GET and POST %s', (url) => {
     expect(row.size).toBeGreaterThan(500);
 
     const mails = await test.dataSource.query(
-      'select recipient, template, facts, sealed_token from mail_outbox where user_id = $1',
+      `select recipient, template, facts, sealed_token from mail_outbox where user_id = $1 and template = 'backup_ready'`,
       [userId],
     );
     const until = new Date(Date.parse(done.body[0].inserted_at) + 7 * 86_400_000).toISOString();
@@ -109,7 +110,7 @@ describe('a request for a backup', () => {
   it('of somebody without an address is fulfilled without a mail', async () => {
     const { id, tokens } = await person({ email: null });
     await completeBackup(test, tokens.access_token);
-    expect(await test.dataSource.query('select * from mail_outbox where user_id = $1', [id])).toEqual([]);
+    expect(await test.dataSource.query('select template from mail_outbox where user_id = $1', [id])).toEqual([]);
   });
 });
 
@@ -164,8 +165,9 @@ describe('the archive', () => {
     expect(json('linked_accounts.json')).toStrictEqual([]);
     const [requested, ...events] = json('security_events.json');
     expect(requested).toMatchObject({ type: 'backup.requested', description: 'A copy of your data was asked for' });
-    expect(events.map(({ description: _, ...event }: { description: string }) => event)).toStrictEqual(journal);
-    expect(events.every(({ description }: { description: string }) => description.length > 5)).toBe(true);
+    expect(events).toStrictEqual(
+      journal.map((event: { type: string }) => ({ ...event, description: describeEvent(event.type) })),
+    );
     const { body: own } = await call(
       test,
       { method: 'GET', url: '/api/v1/accounts/verify_credentials' },
@@ -180,7 +182,7 @@ describe('the archive', () => {
     expect(csv('blocked_accounts.csv')).toEqual([]);
     expect(csv('muted_accounts.csv')).toEqual([['Account address', 'Hide notifications']]);
     const readme = files.get('README.txt') ?? '';
-    for (const file of files.keys()) if (file !== 'README.txt') expect(readme).toContain(file);
+    for (const file of [...files.keys()].slice(1)) expect(readme).toContain(file);
     expect(readme).toContain(`@${name}@gatehouse.example`);
   });
 

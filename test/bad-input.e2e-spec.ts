@@ -43,8 +43,8 @@ const bodyOf = ({ text }: { text: string }) => JSON.parse(text);
 
 /** What a route needs to get as far as its parameters. */
 function credentialFor({ url, facts: { access } }: Pick<Route, 'url' | 'facts'>): Record<string, string> {
-  // These end something for who asks, whatever else is sent.
-  if (/logout|revoke|sign-out/.test(url)) return {};
+  // These end or begin something for who asks, whatever else is sent.
+  if (/logout|revoke|sign-out|backups$/.test(url)) return {};
   if (access?.kind === 'browser') return { cookie };
   if (access?.kind !== 'bearer') return {};
   return { authorization: `Bearer ${access.principal === 'app' ? tokens.app : tokens.user}` };

@@ -5,8 +5,8 @@ import { refuseCrossSite } from '../common/cross-site.js';
 import { Refusal } from '../common/errors.js';
 import type { Access } from '../common/route-config.js';
 import { coversAny } from '../common/scopes.js';
-import { type BudgetName, Config } from '../config/config.js';
-import { LimitsService, throttled } from '../limits/limits.service.js';
+import { Config } from '../config/config.js';
+import { type BudgetState, LimitsService, throttled } from '../limits/limits.service.js';
 import type { Principal } from '../sessions/principal.js';
 import { accountBlock } from '../users/account-state.js';
 import { BearerStrategy } from './bearer.strategy.js';
@@ -28,11 +28,11 @@ export class AccessGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const { access, addressBudget } = request.routeOptions.config;
+    const { access } = request.routeOptions.config;
     if (!access) throw new Refusal('internal', undefined, { cause: new Error(`${request.url} declares no access`) });
     if (access.kind === 'bearer') request.principal = await this.recognise(access, request);
     if (access.kind === 'browser' && request.method === 'POST') refuseCrossSite(request, this.config);
-    if (addressBudget !== undefined) await this.count(addressBudget, request, http.getResponse<FastifyReply>());
+    await this.limit(request, http.getResponse<FastifyReply>());
     if (access.kind === 'bearer') demandScope(access, request.principal);
     if (access.kind === 'browser') request.browser = (await this.cookie.validate(request)) || null;
     return true;
@@ -54,8 +54,8 @@ export class AccessGuard implements CanActivate {
     return found.principal;
   }
 
-  private async count(budget: BudgetName, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const state = await this.limits.tryConsume(budget, networkOf(clientInfo(request).ip));
+  private async limit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const state = await this.count(request);
     if (!state) return;
     const { limit, remaining, resetAt } = state;
     void reply.header('x-ratelimit-limit', String(limit));
@@ -63,6 +63,13 @@ export class AccessGuard implements CanActivate {
     void reply.header('x-ratelimit-reset', resetAt.toISOString());
     // After the headers: the route is rate-limited whatever it answers (contract.md §0.8).
     if (remaining < 0) throw throttled(state);
+  }
+
+  private async count(request: FastifyRequest): Promise<BudgetState | null> {
+    const { addressBudget, failureBudget } = request.routeOptions.config;
+    const address = networkOf(clientInfo(request).ip);
+    if (addressBudget !== undefined) return this.limits.tryConsume(addressBudget, address);
+    return failureBudget === undefined ? null : this.limits.foresee(failureBudget, address);
   }
 }
 

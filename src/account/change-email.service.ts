@@ -119,27 +119,30 @@ export class ChangeEmailService {
       await this.users.demandEpoch(user, tx);
       await this.audit.record({ type: 'email.change_requested', userId: user.id }, client, tx);
       await this.notices.tell('address_change_requested', user.id, client, tx, { address: email });
-      if (isTaken || email === user.email) {
-        if (mayWrite) await this.tellHolder(email, client, tx);
-        return;
-      }
+      const isOwn = email === user.email;
+      if (mayWrite && (isTaken || isOwn)) await this.tellHolder(email, client, tx);
+      if (isOwn) return this.tokens.revoke(user.id, ['confirm_address'], tx);
+      // A taken address waits like a free one, by a link that nobody gets: what shows as pending must not tell them apart.
       const wanted = { userId: user.id, purpose: 'confirm_address', address: email } as const;
       const { token, expiresAt } = await this.tokens.issue({ ...wanted, life: MAIL_TOKEN_LIFE.confirm_address }, tx);
+      if (isTaken || !mayWrite) return;
       const details = { to: email, address: email, token, until: expiresAt.toISOString() };
-      if (mayWrite) await this.notices.tell('confirm_address', user.id, client, tx, details);
+      await this.notices.tell('confirm_address', user.id, client, tx, details);
     });
   }
 
+  /** Who has the address, or can still take it back. */
   private async tellHolder(email: string, client: ClientInfo, tx: EntityManager): Promise<void> {
-    const holder = await tx.findOneBy(User, { email });
-    if (holder) await this.notices.tell('address_in_use', holder.id, client, tx, { address: email });
+    const [holder] = await tx.query(
+      `select id from "user" where email = $1 union all
+       select user_id from mail_token where address = $1 and purpose = 'undo_address' and expires_at > now() limit 1`,
+      [email],
+    );
+    if (holder) await this.notices.tell('address_in_use', holder.id, client, tx, { to: email, address: email });
   }
 
   /** Without mail nothing can be proved, so the change is made at once and marked as unproved. */
   private async apply(user: User, email: string | null, client: ClientInfo): Promise<void> {
-    if (email !== null && (await this.users.isAddressTaken(email, user.id))) {
-      throw new AddressTaken();
-    }
     await this.dataSource.transaction(async (tx) => {
       await this.users.demandEpoch(user, tx);
       await this.audit.record({ type: 'email.change_requested', userId: user.id }, client, tx);
@@ -155,6 +158,7 @@ export class ChangeEmailService {
     tx: EntityManager,
   ): Promise<void> {
     const { email: before } = await tx.findOneByOrFail(User, { id: userId });
+    if (email !== null && (await this.users.isAddressTaken(email, userId, tx))) throw new AddressTaken();
     await writeAddress(tx, userId, email, isVerified);
     await this.tokens.revoke(userId, ['confirm_address', 'reset_password'], tx);
     // Unfinished sign-ins do not outlive the way back into the account (contract.md §4.5).

@@ -65,13 +65,14 @@ export class ConsentService {
     const value = this.codes.reveal(code);
     const isNews = await this.isFirstWriteAccess(code, granted);
     await this.dataSource.transaction(async (tx) => {
-      if (value === null || !(await this.codes.approve(code, granted, tx))) throw new Refusal('invalid_grant', EXPIRED);
+      const approval = value === null ? null : await this.codes.approve(code, granted, tx);
+      if (!approval) throw new Refusal('invalid_grant', EXPIRED);
       await this.audit.record(
         { type: 'consent.approved', userId: code.userId, applicationId: code.applicationId },
         client,
         tx,
       );
-      if (isNews) {
+      if (isNews && approval.isFirst) {
         await this.notices.tell('client_may_write', code.userId, client, tx, { app: code.application.name });
       }
     });

@@ -18,6 +18,7 @@ import { Client, type ClientInfo } from '../common/client-info.js';
 import type { Parameters } from '../common/parameters.js';
 import { Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
+import { LimitedByFailures } from '../limits/limited.js';
 import { AuthorizationParameters } from '../oauth/authorization-request.js';
 import { follow } from './browser-step.js';
 import { LoginBody } from './login.dto.js';
@@ -34,6 +35,7 @@ export class LoginController {
 
   @Post('login')
   @SignInStep()
+  @LimitedByFailures('password_address')
   @ApiConsumes(...BODY_TYPES)
   @ApiQuery({ type: AuthorizationParameters })
   @ApiBody({ type: LoginBody })
@@ -42,7 +44,7 @@ export class LoginController {
     description:
       'To the consent page with a `jwt` cookie, or back to the login page with `error` and `error_description`.',
   })
-  @ApiFailures(400, 403, 422, 429)
+  @ApiFailures(400, 403, 422)
   async signIn(
     @MergedParameters() parameters: AuthorizationParameters,
     @Body() body: Parameters,

@@ -39,7 +39,6 @@ export class LoginService {
    * @throws Refusal that must not be redirected, AuthorizationRefusal that goes to the login page, InvalidFields
    */
   async signIn(parameters: OAuthParameters, body: Parameters, client: ClientInfo): Promise<BrowserStep> {
-    await this.passwords.demandAttempts(client.ip);
     const request = await this.requests.read(parameters, STRICT);
     const { identifier, password } = readLoginBody(body);
     const { claimed, person } = await this.passwords.verify(identifier, password, client);
@@ -64,9 +63,12 @@ export class LoginService {
   ): Promise<BrowserStep> {
     const request = await this.requests.read(parameters, STRICT);
     const user = browser && (await this.users.find(browser.userId));
-    if (!browser || !user) throw new AuthorizationRefusal('login_required', 'Please sign in', request.parameters);
+    const required = new AuthorizationRefusal('login_required', 'Please sign in', request.parameters);
+    if (!browser || !user) throw required;
     const scope = this.signIns.grantedScope(user, request);
     const code = await this.dataSource.transaction(async (tx) => {
+      // It may end at this moment.
+      if (!(await this.browsers.hold(browser.id, tx))) throw required;
       await this.audit.record(
         { type: 'login.continued', userId: user.id, applicationId: request.client.id },
         client,

@@ -4,6 +4,7 @@ import { type EntityManager, Repository } from 'typeorm';
 import type { OAuthParameters } from '../common/errors.js';
 import { looksLikeSecret, randomSecret, sameDigest, sha256 } from '../common/secrets.js';
 import type { User } from '../users/user.entity.js';
+import { holdProof } from './hold-proof.js';
 import { PendingSignIn, type SignInStepName } from './pending-sign-in.entity.js';
 
 /** How long the next step may take (contract.md §0.9, §3.9). */
@@ -31,22 +32,18 @@ export class PendingSignInsService {
     return { token, cookie };
   }
 
-  /** The unfinished sign-in of this token and this browser, or null. */
+  /** The unfinished sign-in of this token and this browser, also when its time is over, or null. */
   async find(token: string, cookie: string | undefined, step: SignInStepName): Promise<PendingSignIn | null> {
     if (!looksLikeSecret(token) || cookie === undefined) return null;
-    const row = await this.rows
-      .createQueryBuilder('p')
-      .innerJoinAndSelect('p.user', 'u')
-      .where('p.hash = :hash and p.step = :step and p.expires_at > now()', { hash: sha256(token), step })
-      .andWhere('p.credential_epoch = u.credential_epoch')
-      .getOne();
+    const row = await this.rows.findOneBy({ hash: sha256(token), step });
     return row && sameDigest(row.browserHash, sha256(cookie)) ? row : null;
   }
 
-  /** Uses it up; false when somebody was faster. */
-  async consume({ hash }: PendingSignIn, tx: EntityManager): Promise<boolean> {
+  /** Uses it up; false when somebody was faster, its time is over, or the password that began it counts no more. */
+  async consume(pending: PendingSignIn, tx: EntityManager): Promise<boolean> {
+    if (!(await holdProof(pending, tx))) return false;
     const [rows] = await tx.query('delete from pending_sign_in where hash = $1 and expires_at > now() returning hash', [
-      hash,
+      pending.hash,
     ]);
     return rows.length === 1;
   }

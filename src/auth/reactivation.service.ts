@@ -31,16 +31,15 @@ export class ReactivationService {
   async reactivate(token: string, cookie: string | undefined, client: ClientInfo): Promise<BrowserStep> {
     const found = await this.pending.find(token, cookie, 'reactivation');
     if (!found) throw new AuthorizationRefusal('invalid_grant', EXPIRED, {});
+    // Before anything changes: the client may be gone.
+    const request = await this.requests.read(found.parameters, { takesDefaults: false });
     await this.dataSource.transaction(async (tx) => {
       const isFirst = await this.pending.consume(found, tx);
       if (!isFirst || !(await this.endings.reactivate(found.userId, client, tx))) {
         throw new AuthorizationRefusal('invalid_grant', EXPIRED, found.parameters);
       }
     });
-    const [user, request] = await Promise.all([
-      this.users.find(found.userId),
-      this.requests.read(found.parameters, { takesDefaults: false }),
-    ]);
+    const user = await this.users.find(found.userId);
     if (!user) throw new AuthorizationRefusal('invalid_grant', EXPIRED, found.parameters);
     // The epoch of the password check, not today's: a password changed meanwhile ends this sign-in as well.
     const step = await this.signIns.complete({ ...user, credentialEpoch: found.credentialEpoch }, request, client);

@@ -17,6 +17,7 @@ import { ConfirmationService } from '../registration/confirmation.service.js';
 import { accountBlock, type Blocked } from '../users/account-state.js';
 import type { User } from '../users/user.entity.js';
 import type { BrowserStep } from './browser-step.js';
+import { holdProof } from './hold-proof.js';
 import { openSignIn } from './open-sign-in.js';
 import { PendingSignInsService } from './pending-sign-ins.service.js';
 
@@ -99,7 +100,7 @@ export class SignInService {
       case 'account_is_disabled':
         return this.toReactivation(user, 'disabled', request);
       case 'password_reset_required':
-        return this.toNewPassword(user);
+        return this.toNewPassword(user, request);
       case 'missing_confirmed_email':
         await this.confirmations.sendAgain(user, client);
         throw refusal(block, request);
@@ -118,8 +119,14 @@ export class SignInService {
     return { location, step: { cookie } };
   }
 
-  private async toNewPassword(user: User): Promise<BrowserStep> {
-    const token = await this.dataSource.transaction((tx) => this.resets.issue(user, tx));
+  private async toNewPassword(user: User, request: AuthorizationRequest): Promise<BrowserStep> {
+    const token = await this.dataSource.transaction(async (tx) => {
+      // Who knows an old password must not be handed the form for the next one.
+      if (!(await holdProof({ userId: user.id, credentialEpoch: user.credentialEpoch }, tx))) {
+        throw new AuthorizationRefusal('invalid_grant', WRONG_CREDENTIALS, request.parameters);
+      }
+      return this.resets.issue(user, tx);
+    });
     const location = pageUrl(this.config, this.config.frontend.routes.password_reset, [
       ['token', token],
       ['login_reset', 'true'],

@@ -16,7 +16,7 @@ import { NoticesService } from '../users/notices.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { packFiles } from './archive.js';
-import { BACKUP_LIFE, type BackupState } from './backup.entity.js';
+import { Backup, BACKUP_LIFE, type BackupState } from './backup.entity.js';
 import { dataFiles } from './data-files.js';
 
 /** The kind of the jobs that make backups; the key of one is the backup's id. */
@@ -58,6 +58,8 @@ export class BackupWorker implements OnModuleInit {
   }
 
   private async run(job: BackupJob): Promise<void> {
+    // Purged or erased meanwhile: there is nothing left to do.
+    if (!(await this.dataSource.manager.existsBy(Backup, { id: job.payload.backupId }))) return;
     try {
       // Whoever took it before did not live to say why it failed.
       if (job.attempts > MOST_ATTEMPTS) throw new Error('Every attempt ended with its process');
@@ -115,7 +117,7 @@ export class BackupWorker implements OnModuleInit {
 
   /**
    * Writes how far it is.
-   * @throws LeaseLost when the job is somebody else's by now, or there is nothing left to work for
+   * @throws LeaseLost when the job is somebody else's by now, or the backup is gone
    */
   private async note(job: BackupJob, state: BackupState, records: number | null = null): Promise<void> {
     const [rows] = await this.dataSource.query(

@@ -56,6 +56,14 @@ export class BrowserSessionsService {
     return row ? { id, userId, clientId, expiresAt, username: row.username } : null;
   }
 
+  /** Keeps one alive until the transaction ends, so that a code can be hung on it; false when it has ended. */
+  async hold(id: string, tx: EntityManager): Promise<boolean> {
+    const rows = await tx.query('select id from browser_session where id = $1 and expires_at > now() for key share', [
+      id,
+    ]);
+    return rows.length === 1;
+  }
+
   /** Ends one; its pending codes go with it. */
   async end(id: string, tx: EntityManager = this.rows.manager): Promise<void> {
     await tx.delete(BrowserSession, { id });

@@ -1,8 +1,9 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AccountEndingService } from '../account/account-ending.service.js';
-import { PasswordResetService } from '../recovery/password-reset.service.js';
+import { mayReset, PasswordResetService } from '../recovery/password-reset.service.js';
 import { ConfirmationService } from '../registration/confirmation.service.js';
+import { describeState } from './describe-user.js';
 import { Mistake } from './mistake.js';
 import { say } from './terminal.js';
 import { findPerson } from './user-commands.js';
@@ -41,10 +42,10 @@ export async function deleteUser(house: INestApplicationContext, name: string, {
   say(`Deleted ${username}: hidden from now on, to be erased at ${deletionDueAt?.toISOString() ?? 'once'}`);
 }
 
-/** Takes somebody's password away; they set a new one with the link they are sent. */
+/** Demands a new password of somebody, and sends them the link to set it. */
 export async function resetPassword(house: INestApplicationContext, name: string): Promise<void> {
   const user = await findPerson(house, name);
-  if (user.deletionDueAt !== null) throw new Mistake(`${user.username} is deleted`);
+  if (!mayReset(user)) throw new Mistake(`A new password is of no use to ${user.username}: ${describeState(user)}`);
   const resets = house.get(PasswordResetService);
   const token = await house.get(DataSource).transaction((tx) => resets.demandNew(user, null, tx));
   say(`${user.username} is signed out everywhere and must set a new password`);

@@ -15,7 +15,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 async function read(content: string | Buffer): Promise<PersonRow[]> {
   writeFileSync(path, content);
-  return Array.fromAsync(readPeople(path));
+  const rows: PersonRow[] = [];
+  for await (const row of readPeople(path)) rows.push(row);
+  return rows;
 }
 
 describe('readPeople', () => {

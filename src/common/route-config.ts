@@ -16,6 +16,8 @@ export interface RouteFacts {
   queryOrBody?: boolean;
   /** The name of the budget that counts calls of this route by address (contract.md §1.1). */
   addressBudget?: BudgetName;
+  /** The name of the budget that counts failures of this route by address; the work itself counts them. */
+  failureBudget?: BudgetName;
 }
 
 /** Which world a route belongs to, and what it demands. */

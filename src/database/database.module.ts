@@ -33,9 +33,10 @@ function discardBusy(pool: pg.Pool): void {
 /** The connection to PostgreSQL, with its schema up to date. */
 @Module({})
 export class DatabaseModule {
-  static at(url: string, entities: NonNullable<DataSourceOptions['entities']>): DynamicModule {
+  /** @param queryLimitMs how long one statement may take, when that is not as long as a request waits */
+  static at(url: string, entities: NonNullable<DataSourceOptions['entities']>, queryLimitMs?: number): DynamicModule {
     const typeorm = TypeOrmModule.forRootAsync({
-      useFactory: () => dataSourceOptions(url, entities),
+      useFactory: () => dataSourceOptions(url, entities, queryLimitMs),
       dataSourceFactory: async (options) => {
         if (!options) throw new Error('The data source has no options');
         await migrateAlone(url);

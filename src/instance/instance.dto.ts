@@ -76,7 +76,7 @@ function configuration(): object {
   };
 }
 
-function pleroma({ active }: InstanceFacts): object {
+function pleroma({ config, active }: InstanceFacts): object {
   return {
     metadata: {
       account_activation_required: config.confirmsEmail,

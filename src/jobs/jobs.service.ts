@@ -99,6 +99,7 @@ export class JobsService implements BeforeApplicationShutdown {
   async beforeApplicationShutdown(): Promise<void> {
     for (const timer of this.timers) clearInterval(timer);
     if (this.wakeUp) clearTimeout(this.wakeUp);
+    this.wakeUp = null;
     this.timers = [];
     // What is just being taken counts as running.
     const looked = this.looking ?? Promise.resolve();

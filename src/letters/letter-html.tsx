@@ -59,7 +59,7 @@ function LetterPage({ letter }: { letter: WholeLetter }): VNode {
             <tr>
               <td
                 class="card ink"
-                style={`padding: 24px 20px; background-color: #ffffff; border: 1px solid ${LINE}; border-radius: 12px; color: ${INK}; font-size: 16px; line-height: 1.55; ${WRAP}`}
+                style={`padding: 24px 20px 8px; background-color: #ffffff; border: 1px solid ${LINE}; border-radius: 12px; color: ${INK}; font-size: 16px; line-height: 1.55; ${WRAP}`}
               >
                 <Content letter={letter} />
               </td>
@@ -105,8 +105,8 @@ function Content({ letter }: { letter: WholeLetter }): VNode {
       {action?.before && <Paragraph>{action.before}</Paragraph>}
       {action && <Action link={action} note={action.note} />}
       {otherwise && (
-        <div class="rule" style={`margin: 20px 0 0; padding: 16px 0 0; border-top: 1px solid ${LINE}`}>
-          <Paragraph isLast={!otherwise.link}>{otherwise.text}</Paragraph>
+        <div class="rule" style={`padding: 16px 0 0; border-top: 1px solid ${LINE}`}>
+          <Paragraph>{otherwise.text}</Paragraph>
           {otherwise.link && <BareLink {...otherwise.link} />}
         </div>
       )}
@@ -114,8 +114,8 @@ function Content({ letter }: { letter: WholeLetter }): VNode {
   );
 }
 
-function Paragraph({ isLast = false, children }: { isLast?: boolean; children: ComponentChildren }): VNode {
-  return <p style={`margin: 0 0 ${isLast ? 0 : 16}px`}>{children}</p>;
+function Paragraph({ children }: { children: ComponentChildren }): VNode {
+  return <p style="margin: 0 0 16px">{children}</p>;
 }
 
 function Circumstances({ rows }: { rows: [string, string][] }): VNode {
@@ -131,7 +131,7 @@ function Circumstances({ rows }: { rows: [string, string][] }): VNode {
           <th
             class="quiet"
             scope="row"
-            style={`padding: 4px 14px 4px 0; text-align: left; vertical-align: top; color: ${QUIET}; font-weight: normal`}
+            style={`padding: 4px 14px 4px 0; text-align: left; vertical-align: top; color: ${QUIET}; font-weight: normal; white-space: nowrap`}
           >
             {name}
           </th>
@@ -155,8 +155,14 @@ function Action({ link, note }: { link: LetterLink; note: string | undefined }):
           {link.label}
         </a>
       </p>
-      <p class="quiet" style={`margin: 0; color: ${QUIET}; font-size: 14px`}>
-        {note && `${note} `}The same as an address:
+      <p class="quiet" style={`margin: 0 0 16px; color: ${QUIET}; font-size: 14px`}>
+        {note && (
+          <>
+            {note}
+            <br />
+          </>
+        )}
+        If the button does not work, open this address:
         <br />
         <BareAddress url={link.url} />
       </p>
@@ -166,11 +172,11 @@ function Action({ link, note }: { link: LetterLink; note: string | undefined }):
 
 function BareLink({ label, url }: LetterLink): VNode {
   return (
-    <p style="margin: 0">
+    <Paragraph>
       {label}:
       <br />
       <BareAddress url={url} />
-    </p>
+    </Paragraph>
   );
 }
 

@@ -13,8 +13,8 @@ export function plainWords(text: string, most: number): string {
   return letters.length <= most ? line : `${letters.slice(0, most - 1).join('')}…`;
 }
 
-/** The same of free text, which mail programs must not turn into links: the zero-width non-joiners keep them from it. */
-function unlinkable(text: string, most: number): string {
+/** The same of free text, which mail programs must not turn into links: zero-width non-joiners keep them from it. */
+export function unlinkable(text: string, most: number): string {
   return plainWords(text, most).replace(/(?<=\S)[.:@](?=\S)/g, '\u200c$&');
 }
 

@@ -1,9 +1,10 @@
+import { isIP } from 'node:net';
 import { deviceName } from '../common/device.js';
 import { type Facts, type Letter, type LetterLinks, moment, type TemplateName } from './letter.js';
 import { letterHtml } from './letter-html.js';
 import { letterText } from './letter-text.js';
 import { LETTERS } from './letters.js';
-import { plainFacts, plainWords } from './plain-words.js';
+import { plainFacts, plainWords, unlinkable } from './plain-words.js';
 
 /** A letter with everything that both of its forms show. */
 export interface WholeLetter extends Letter {
@@ -46,8 +47,9 @@ function circumstances({ at, ip, userAgent, app }: Facts): [string, string][] {
   const device = deviceName(userAgent ?? null);
   const known: [string, string | null | undefined][] = [
     ['Time', at && moment(at)],
-    ['IP address', ip && plainWords(ip, 64)],
-    ['Device', device && plainWords(device, 80)],
+    ['IP address', ip && isIP(ip) > 0 ? ip : null],
+    // Of an unknown program, the name is what it says of itself.
+    ['Device', device && unlinkable(device, 80)],
     ['App', app],
   ];
   return known.flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : []));

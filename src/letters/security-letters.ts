@@ -99,7 +99,7 @@ export const SECURITY_LETTERS = {
     subject: `An app may now write for your account at ${links.title}`,
     paragraphs: [`You allowed an app to act for your account ${username}: it may change things, not only read them.`],
     tellsCircumstances: true,
-    action: { label: 'See which apps are signed in', url: links.settings },
+    action: { label: 'See your apps', url: links.settings },
     otherwise: {
       text: 'If this was not you: somebody is signed in to your account. Set a new password, which also signs everybody and every app out.',
       link: newPassword(links),

@@ -54,12 +54,19 @@ export class LimitsService {
     return ((await this.tryConsume('mail_recipient', `${kind} ${address}`))?.remaining ?? 0) >= 0;
   }
 
+  /** What would be left if the attempt in hand failed; takes no point. Below zero nothing is left for it. */
+  async foresee(name: BudgetName, key: string): Promise<BudgetState | null> {
+    const limiter = this.limiter(name);
+    if (!limiter) return null;
+    const counts = await counted(() => limiter.get(fit(key)));
+    const { consumedPoints, msBeforeNext } = counts ?? { consumedPoints: 0, msBeforeNext: limiter.msDuration };
+    return stateOf(limiter.points, { consumedPoints: consumedPoints + 1, msBeforeNext });
+  }
+
   /** @throws Refusal `throttled` when nothing is left of a budget; takes no point */
   async demand(name: BudgetName, key: string): Promise<void> {
-    const limiter = this.limiter(name);
-    if (!limiter) return;
-    const counts = await counted(() => limiter.get(fit(key)));
-    if (counts && counts.consumedPoints >= limiter.points) throw throttled(stateOf(limiter.points, counts));
+    const state = await this.foresee(name, key);
+    if (state && state.remaining < 0) throw throttled(state);
   }
 
   /** Gives one point back: the attempt it was taken for turned out to be none. */
@@ -130,7 +137,10 @@ async function counted<Result>(count: () => Promise<Result>): Promise<Result> {
   }
 }
 
-function stateOf(limit: number, { consumedPoints, msBeforeNext }: RateLimiterRes): BudgetState {
+function stateOf(
+  limit: number,
+  { consumedPoints, msBeforeNext }: Pick<RateLimiterRes, 'consumedPoints' | 'msBeforeNext'>,
+): BudgetState {
   return { limit, remaining: limit - consumedPoints, resetAt: new Date(Date.now() + Math.max(msBeforeNext, 0)) };
 }
 

@@ -11,7 +11,7 @@ export function LinkPage({ config, facts, token }: { config: Config; facts: Link
       <section class="card">
         <h1>{title}</h1>
         <p class="lead">{question}</p>
-        <form class="actions" method="post" action={`/auth/link/${token}`}>
+        <form method="post" action={`/auth/link/${token}`}>
           <button type="submit">{button}</button>
         </form>
         <p class="aside">Nothing has changed yet. If you do not want this, close the page.</p>
@@ -23,16 +23,15 @@ export function LinkPage({ config, facts, token }: { config: Config; facts: Link
 /** What a link has done, and where to go on. */
 export function LinkDonePage({ config, facts }: { config: Config; facts: LinkFacts }): VNode {
   const { title, news } = after(facts);
-  const { home, password_reset } = config.frontend.routes;
-  const isReset = facts.purpose === 'undo_address';
+  const { label, path } = onwards(config, facts);
   return (
     <Document title={title} config={config}>
       <section class="card">
         <h1>{title}</h1>
         <p class="lead">{news}</p>
         <p class="actions">
-          <a class="button" href={isReset ? password_reset : home}>
-            {isReset ? 'Choose a new password' : 'Go on'}
+          <a class="button" href={path}>
+            {label}
           </a>
         </p>
       </section>
@@ -82,9 +81,18 @@ function after({ purpose, username, address, isApprovalPending }: LinkFacts): { 
     case 'undo_address':
       return {
         title: 'Address restored',
-        news: `@${username} has its old address again, and everybody is signed out.`,
+        news: `@${username} has its old address again, and everybody is signed out. Now have a mail for a new password sent there.`,
       };
     default:
       return { title: 'Account kept', news: `@${username} stays. Sign in as usual.` };
   }
+}
+
+/** Where to go now: to sign in, where that is possible at once and ours. */
+function onwards({ frontend }: Config, { purpose, isApprovalPending }: LinkFacts): { label: string; path: string } {
+  if (purpose === 'undo_address') return { label: 'Choose a new password', path: frontend.routes.password_reset };
+  const isReady = purpose === 'cancel_deletion' || (purpose === 'confirm_registration' && !isApprovalPending);
+  return isReady && frontend.builtin
+    ? { label: 'Sign in to your settings', path: '/settings' }
+    : { label: 'Go on', path: frontend.routes.home };
 }

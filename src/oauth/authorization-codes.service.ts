@@ -110,16 +110,23 @@ export class AuthorizationCodesService {
     return unseal(sealedCode, this.config.secretKey, PURPOSE)?.toString() ?? null;
   }
 
-  /** Brings a code to life, once; a repeated approval changes nothing. False when it was redeemed or expired meanwhile. */
-  async approve({ hash }: AuthorizationCode, scope: string, tx: EntityManager): Promise<boolean> {
+  /**
+   * Brings a code to life, once; a repeated approval changes nothing, and is told from the first. Null when it was
+   * redeemed, has ended or expired meanwhile.
+   */
+  async approve(
+    { hash }: AuthorizationCode,
+    scope: string,
+    tx: EntityManager,
+  ): Promise<{ isFirst: boolean } | null> {
     const [rows] = await tx.query(
       `update authorization_code set scope = case when approved_at is null then $2 else scope end,
          expires_at = case when approved_at is null then now() + ${APPROVED} else expires_at end,
          approved_at = coalesce(approved_at, now())
-       where hash = $1 and redeemed_at is null and expires_at > now() returning hash`,
+       where hash = $1 and redeemed_at is null and expires_at > now() returning approved_at = now() as "isFirst"`,
       [hash, scope],
     );
-    return rows.length === 1;
+    return rows[0] ?? null;
   }
 
   /** Ends a code that was not redeemed yet; false when somebody was faster. */

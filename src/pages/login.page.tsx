@@ -59,14 +59,16 @@ export function LoginPage({ config, client, redirectUri, parameters, problem, us
             Sign in
           </button>
         </form>
-        <p class="aside">
-          <a href={config.frontend.routes.password_reset}>Forgotten your password?</a>
-        </p>
-        {config.registrations.enabled && (
-          <p class="aside">
-            New here? <a href={appendQuery(config.frontend.routes.register, pairs)}>Create an account</a>
+        <div class="aside">
+          <p>
+            <a href={config.frontend.routes.password_reset}>Forgotten your password?</a>
           </p>
-        )}
+          {config.registrations.enabled && (
+            <p>
+              New here? <a href={appendQuery(config.frontend.routes.register, pairs)}>Create an account</a>
+            </p>
+          )}
+        </div>
       </section>
     </Document>
   );

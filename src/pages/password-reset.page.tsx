@@ -19,7 +19,10 @@ export function ForgottenPage({ config, isLate }: { config: Config; isLate: bool
           <Field name="identifier" label="User name or e-mail address" autocomplete="username" />
           <button type="submit">Send me a link</button>
         </form>
-        <p class="aside">No mail comes, or you have no address on file? Ask the people who run {config.domain}.</p>
+        <p class="aside">
+          No address on file? Ask the people who run {config.domain}
+          {config.instance.email !== null && `, at ${config.instance.email}`}.
+        </p>
       </section>
     </Document>
   );
@@ -36,6 +39,10 @@ export function MailIsOnItsWayPage({ config }: { config: Config }): VNode {
         </p>
         <p>
           <a href={config.frontend.routes.home}>Back to the start</a>
+        </p>
+        <p class="aside">
+          No mail after some minutes? Look among the spam, or{' '}
+          <a href={config.frontend.routes.password_reset}>ask again</a>.
         </p>
       </section>
     </Document>
@@ -66,7 +73,7 @@ export function NewPasswordPage({ config, token, problem, isDemanded }: NewPassw
         <p class="lead">
           {isDemanded
             ? 'This account needs a new password before it can be used again.'
-            : 'Everybody who is signed in to this account is signed out when you set it.'}
+            : 'When you set it, everybody is signed out of this account.'}
         </p>
         <form method="post" action="/api/auth/reset">
           <input type="hidden" name="token" value={token} />

@@ -43,7 +43,7 @@ export class RecoveryController {
     @MergedParameters() { email, nickname, username }: ForgottenPasswordParameters,
     @Client() client: ClientInfo,
   ): Promise<void> {
-    await this.forgotten.request(email ?? nickname ?? username ?? '', client);
+    await this.forgotten.request(email || nickname || username || '', client);
   }
 
   @Post('api/auth/reset')

@@ -42,7 +42,7 @@ export class ConfirmationController {
   @ApiNoContentResponse({ description: 'A mail is sent if there is such an account and it awaits confirmation.' })
   @ApiFailures(400)
   async resend(@MergedParameters() { email, nickname }: ResendParameters, @Client() client: ClientInfo): Promise<void> {
-    await this.confirmations.request(email ?? nickname ?? '', client);
+    await this.confirmations.request(email || nickname || '', client);
   }
 
   @Post('v1/emails/confirmations')

@@ -86,6 +86,10 @@ export function issueStatement(config: Config, grant: Grant, client: ClientInfo)
         select user_id, $9 from new_session where user_id is not null
         on conflict do nothing returning user_id
       ),
+      network_again as (
+        update seen_network n set seen_at = now() from new_session s
+        where n.user_id = s.user_id and n.network = $9 and n.seen_at < now() - interval '1 day'
+      ),
       ${NEW_SIGN_IN_MAIL}
       select s.id, s.scope, s.created_at as "createdAt", s.user_id as "userId", u.username
       from new_session s left join "user" u on u.id = s.user_id`,

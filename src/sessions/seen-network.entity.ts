@@ -11,6 +11,7 @@ export class SeenNetwork {
   @PrimaryColumn({ type: 'text' })
   network: string;
 
+  /** The latest sign-in from there, to the day. */
   @CreateDateColumn({ type: 'timestamptz' })
   seenAt: Date;
 }

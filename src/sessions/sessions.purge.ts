@@ -35,7 +35,9 @@ export class SessionsPurge {
          or (s.user_id is not null and not exists (select from "user" u where u.id = s.user_id))`,
       `delete from access_token t where not exists (select from session s where s.id = t.session_id)`,
       `delete from refresh_token r where not exists (select from session s where s.id = r.session_id)`,
-      `delete from seen_network where seen_at < now() - interval '1 year'`,
+      // Not the last one of a person, or the next sign-in, whosever it is, would count as their very first.
+      `delete from seen_network n where seen_at < now() - interval '1 year'
+         and exists (select from seen_network newer where newer.user_id = n.user_id and newer.seen_at > n.seen_at)`,
       `delete from pending_sign_in where expires_at < now()`,
       `delete from signing_key where retired_at < now() - ${KEPT}`,
       `with gone as (

@@ -9,10 +9,15 @@ import { AccountPage } from './account.page.js';
 import type { SettingsCaller } from './settings-sign-in.service.js';
 import type { Done } from './settings.dto.js';
 
-/** What one of the forms was answered with. */
+/** The forms of the screen, by the last part of the path that each is sent to. */
+export type AccountForm = 'email' | 'password' | 'backups' | 'disable' | 'delete';
+
+/** Why what was sent by a form was not done. */
 export interface Problem {
-  where: 'password' | 'email' | 'disable' | 'delete' | 'backup';
+  form: AccountForm;
   sentence: string;
+  /** The address that was asked for, to be corrected; nothing else that is sent here is ever shown again. */
+  email?: string;
 }
 
 /** Gathers what the account screen shows, and sends it. */

@@ -11,7 +11,7 @@ import { Browser } from '../common/access.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
 import { readRecordId } from '../common/record-id.js';
-import { Speaks } from '../common/route-config.js';
+import { NoHead, Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
 import { PasswordCheckService } from '../users/password-check.service.js';
 import { AccountScreenService, type Problem } from './account-screen.service.js';
@@ -40,6 +40,7 @@ export class AccountSettingsController {
   ) {}
 
   @Get()
+  @NoHead()
   async show(
     @Query() { done }: AccountScreenQuery,
     @Req() request: FastifyRequest,
@@ -56,7 +57,7 @@ export class AccountSettingsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.attempt('password', request, reply, async ({ user, sessionId }) => {
+    await this.attempt({ form: 'password' }, request, reply, async ({ user, sessionId }) => {
       await this.passwordChanges.change({ ...user, sessionId }, body, client);
       this.gate.goTo(reply, `${ACCOUNT}?done=password`);
     });
@@ -69,7 +70,7 @@ export class AccountSettingsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.attempt('email', request, reply, async ({ user, sessionId }) => {
+    await this.attempt({ form: 'email', email: body.email }, request, reply, async ({ user, sessionId }) => {
       await this.emailChanges.request({ ...user, sessionId }, body, client);
       const isPending = this.config.smtpUrl !== null && body.email !== '';
       this.gate.goTo(reply, `${ACCOUNT}?done=${isPending ? 'email_pending' : 'email'}`);
@@ -83,7 +84,7 @@ export class AccountSettingsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.attempt('disable', request, reply, async ({ user }) => {
+    await this.attempt({ form: 'disable' }, request, reply, async ({ user }) => {
       await this.passwords.demand(user, password, client);
       await this.endings.disable(user.id, 'owner', client);
       this.gate.leave(reply, `${SIGNED_OUT}?after=disabled`);
@@ -97,7 +98,7 @@ export class AccountSettingsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.attempt('delete', request, reply, async ({ user }) => {
+    await this.attempt({ form: 'delete' }, request, reply, async ({ user }) => {
       await this.passwords.demand(user, password, client);
       await this.endings.scheduleDeletion(user.id, client);
       this.gate.leave(reply, `${SIGNED_OUT}?after=deleted`);
@@ -110,13 +111,14 @@ export class AccountSettingsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await this.attempt('backup', request, reply, async ({ user, applicationId }) => {
+    await this.attempt({ form: 'backups' }, request, reply, async ({ user, applicationId }) => {
       await this.backups.request(user.id, { applicationId, client });
       this.gate.goTo(reply, `${ACCOUNT}?done=backup`);
     });
   }
 
   @Get('backups/:id')
+  @NoHead()
   async download(
     @Param('id') id: string,
     @Client() client: ClientInfo,
@@ -125,13 +127,13 @@ export class AccountSettingsController {
   ): Promise<void> {
     const caller = await this.gate.admit(request, reply);
     if (!caller) return;
-    const taker = request.method === 'HEAD' ? null : { applicationId: caller.applicationId, client };
-    sendArchive(reply, await this.backups.readFile(caller.user.id, readRecordId(id), taker));
+    const { user, applicationId } = caller;
+    sendArchive(reply, await this.backups.readFile(user.id, readRecordId(id), { applicationId, client }));
   }
 
   /** Does what a form asks for; a refusal shows the screen again, with the sentence beside the form. */
   private async attempt(
-    where: Problem['where'],
+    sent: Omit<Problem, 'sentence'>,
     request: FastifyRequest,
     reply: FastifyReply,
     work: (caller: SettingsCaller) => Promise<void>,
@@ -141,8 +143,8 @@ export class AccountSettingsController {
     try {
       await work(caller);
     } catch (error) {
-      if (!(error instanceof Refusal) || (error.code !== 'rejected' && where !== 'backup')) throw error;
-      await this.screen.send(reply, caller, { problem: { where, sentence: error.message } });
+      if (!(error instanceof Refusal) || (error.code !== 'rejected' && sent.form !== 'backups')) throw error;
+      await this.screen.send(reply, caller, { problem: { ...sent, sentence: error.message } });
     }
   }
 }

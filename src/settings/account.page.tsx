@@ -2,8 +2,8 @@ import type { ComponentChildren, VNode } from 'preact';
 import type { Backup } from '../backups/backup.entity.js';
 import type { Config } from '../config/config.js';
 import { Alert, Field } from '../pages/parts.js';
-import type { Problem } from './account-screen.service.js';
-import { Moment, SettingsFrame } from './settings-frame.js';
+import type { AccountForm, Problem } from './account-screen.service.js';
+import { graceWords, Moment, SettingsFrame } from './settings-frame.js';
 import type { Done } from './settings.dto.js';
 
 /** What the account screen shows. */
@@ -18,22 +18,30 @@ export interface AccountPageProps {
   problem: Problem | null;
 }
 
-const NEWS: Record<Done, string> = {
-  password: 'Your password is changed. Everybody else who was signed in is signed out.',
-  email: 'Your e-mail address is changed.',
-  email_pending: 'We have sent a link to the new address. Open it within an hour, and the change is made.',
-  backup: 'Your archive is being made. We tell you by mail when it is ready.',
+/** What was done, and beside which form it is told: a browser goes back to where the form was sent from. */
+const NEWS: Record<Done, { form: AccountForm; words: string }> = {
+  password: { form: 'password', words: 'Your password is changed. Everybody else who was signed in is signed out.' },
+  email: { form: 'email', words: 'Your e-mail address is changed.' },
+  email_pending: {
+    form: 'email',
+    words: 'We have sent a link to the new address. Open it within an hour, and the change is made.',
+  },
+  backup: { form: 'backups', words: 'Your archive is being made. Load this page again in a minute.' },
 };
 
 /** The account screen: address, password, a copy of the data, and the ways out. */
 export function AccountPage(props: AccountPageProps): VNode {
-  const { config, username, done, problem } = props;
-  const sentenceOf = (where: Problem['where']) => (problem?.where === where ? problem.sentence : undefined);
+  const { config, username, backups, done } = props;
   return (
     <SettingsFrame config={config} username={username} screen="Account">
-      {done !== null && <output class="notice done">{NEWS[done]}</output>}
-      <EmailSection {...props} sentence={sentenceOf('email')} />
-      <Section title="Password" action="password" button="Change the password" sentence={sentenceOf('password')}>
+      <EmailPart {...props} />
+      <Part
+        {...props}
+        form="password"
+        title="Password"
+        words="When you change it, everybody else is signed out."
+        button="Change the password"
+      >
         <input type="hidden" name="username" value={username} autocomplete="username" />
         <Password id="password-present" name="password" label="Present password" />
         <Password
@@ -41,118 +49,119 @@ export function AccountPage(props: AccountPageProps): VNode {
           name="new_password"
           label="New password"
           isNew
-          hint={`At least ${config.accounts.password_min} characters. Every other session ends.`}
+          hint={`At least ${config.accounts.password_min} characters.`}
         />
         <Password id="password-again" name="new_password_confirmation" label="New password again" isNew />
-      </Section>
-      <BackupSection {...props} sentence={sentenceOf('backup')} />
-      <Section
+      </Part>
+      <Part
+        {...props}
+        done={done === 'backup' && backups[0]?.state === 'complete' ? null : done}
+        form="backups"
+        title="Your data"
+        words="A ZIP archive of everything we keep about you. One a week; it can be fetched for seven days."
+        facts={backups.length > 0 && <Archives backups={backups} />}
+        button="Make an archive"
+      />
+      <Part
+        {...props}
+        form="disable"
         title="Take a break"
-        words="Nobody sees a disabled account, and every session ends. It is back as soon as you sign in again."
-        action="disable"
+        words="Nobody sees a disabled account, and every session ends. It is back as soon as you sign in again and say so."
         button="Disable my account"
         isDangerous
-        sentence={sentenceOf('disable')}
       >
         <Password id="disable-password" name="password" label="Password" />
-      </Section>
-      <Section
-        title="Leave"
-        words={leavingWords(config)}
-        action="delete"
-        button="Delete my account"
-        isDangerous
-        sentence={sentenceOf('delete')}
-      >
+      </Part>
+      <Part {...props} form="delete" title="Leave" words={leavingWords(config)} button="Delete my account" isDangerous>
         <Password id="delete-password" name="password" label="Password" />
-      </Section>
+      </Part>
     </SettingsFrame>
   );
 }
 
-function EmailSection({
-  config,
-  email,
-  pending,
-  sentence,
-}: AccountPageProps & { sentence: string | undefined }): VNode {
+function EmailPart(props: AccountPageProps): VNode {
+  const { config, email, pending, done, problem } = props;
+  const isNeeded = config.registrations.email_required || config.confirmsEmail;
   return (
-    <Section
+    <Part
+      {...props}
+      // What waits is told below, with its address.
+      done={done === 'email_pending' && pending ? null : done}
+      form="email"
       title="E-mail address"
-      words={email === null ? 'You have none on file.' : `It is ${email}.`}
-      action="email"
+      words={email === null ? 'You have none on file.' : `Our mails go to ${email}.`}
+      facts={pending && <Pending {...pending} />}
       button="Change the address"
-      sentence={sentence}
     >
-      {pending && (
-        <p class="notice done">
-          {`${pending.address} waits to be confirmed: open the link in the mail there before `}
-          <Moment at={pending.expiresAt} />.
-        </p>
-      )}
       <Field
+        id="email-new"
         name="email"
         label="New address"
         type="email"
         autocomplete="email"
-        required={config.registrations.email_required || config.confirmsEmail}
+        value={problem?.email ?? ''}
+        required={isNeeded}
+        {...(!isNeeded && email !== null && { hint: 'Leave it empty to have none on file.' })}
       />
       <Password id="email-password" name="password" label="Password" />
-    </Section>
+    </Part>
   );
 }
 
-function BackupSection({ backups, sentence }: AccountPageProps & { sentence: string | undefined }): VNode {
+function Pending({ address, expiresAt }: { address: string; expiresAt: Date }): VNode {
   return (
-    <Section
-      title="Your data"
-      words="A ZIP archive of everything we keep about you. One a week; it can be fetched for seven days."
-      action="backups"
-      button="Make an archive"
-      sentence={sentence}
-    >
-      {backups.length > 0 && (
-        <ul class="sessions">
-          {backups.map(({ id, state, createdAt, fileSize }) => (
-            <li key={id}>
-              <span>
-                <Moment at={createdAt} />
-              </span>
-              {state === 'complete' ? (
-                <a href={`/settings/account/backups/${id}`}>{`Download (${Math.ceil(fileSize / 1024)} KiB)`}</a>
-              ) : (
-                <span>{state === 'failed' ? 'failed; you can ask again' : 'being made'}</span>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
-    </Section>
+    <p class="notice done">
+      <strong>{address}</strong> waits to be confirmed: open the link that we sent there before{' '}
+      <Moment at={expiresAt} />.
+    </p>
   );
 }
 
-interface SectionProps {
+function Archives({ backups }: { backups: readonly Backup[] }): VNode {
+  return (
+    <ul class="archives">
+      {backups.map(({ id, state, createdAt, fileSize }) => (
+        <li key={id}>
+          <span>
+            Of <Moment at={createdAt} />
+          </span>
+          {state === 'complete' ? (
+            <a href={`/settings/account/backups/${id}`}>{`Download (${Math.ceil(fileSize / 1024)} KiB)`}</a>
+          ) : (
+            <span>{state === 'failed' ? 'failed; you can ask again' : 'being made'}</span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface PartProps extends Pick<AccountPageProps, 'done' | 'problem'> {
+  form: AccountForm;
   title: string;
-  words?: string;
-  action: string;
+  words: string;
+  /** What there is already. */
+  facts?: ComponentChildren;
   button: string;
-  sentence: string | undefined;
   isDangerous?: boolean;
   children?: ComponentChildren;
 }
 
-/** One thing to change, with its form and what was wrong with it. */
-function Section({ title, words, action, button, sentence, isDangerous = false, children }: SectionProps): VNode {
+/** One thing to change: what it was answered with, and its form. The fragment takes the browser back to it. */
+function Part({ done, problem, form, title, words, facts, button, isDangerous, children }: PartProps): VNode {
+  const news = done !== null && NEWS[done].form === form ? NEWS[done].words : null;
   return (
-    <section class="part" id={action}>
-      <h2>{title}</h2>
-      {words !== undefined && <p>{words}</p>}
-      {sentence !== undefined && (
+    <section class="part" id={form} tabIndex={-1} aria-labelledby={`${form}-title`}>
+      <h2 id={`${form}-title`}>{title}</h2>
+      <p>{words}</p>
+      {news !== null && <output class="notice done">{news}</output>}
+      {problem?.form === form && (
         <Alert>
-          <p>{sentence}</p>
+          <p>{problem.sentence}</p>
         </Alert>
       )}
-      <form method="post" action={`/settings/account/${action}#${action}`}>
+      {facts}
+      <form method="post" action={`/settings/account/${form}#${form}`}>
         {children}
         <button type="submit" class={isDangerous ? 'danger' : ''}>
           {button}
@@ -184,11 +193,11 @@ function Password({ id, name, label, isNew = false, hint }: PasswordProps): VNod
   );
 }
 
-function leavingWords({ accounts }: Config): string {
-  const days = Math.round(accounts.delete_grace / 86_400);
-  const grace =
-    accounts.delete_grace === 0
+function leavingWords(config: Config): string {
+  const grace = graceWords(config);
+  const words =
+    grace === null
       ? 'A deleted account is erased at once, and cannot come back.'
-      : `A deleted account is hidden at once and erased after ${days > 0 ? `${days} days` : 'some hours'}; until then you can sign in and keep it.`;
-  return `${grace} Only the bare name stays taken. Make an archive first if you want your data.`;
+      : `A deleted account is hidden at once and erased after ${grace}; until then you can sign in and keep it.`;
+  return `${words} Only the bare name stays taken. Make an archive first if you want your data.`;
 }

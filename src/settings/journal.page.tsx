@@ -22,7 +22,7 @@ export function JournalPage({ config, username, events, next }: JournalPageProps
       <h2>Journal</h2>
       <p>
         What happened to your account in the last 90 days. Something you do not know? Change your{' '}
-        <a href="/settings/account">password</a>: that signs everybody else out.
+        <a href="/settings/account#password">password</a>: that signs everybody else out.
       </p>
       <ol class="sessions">
         {events.map((event) => (

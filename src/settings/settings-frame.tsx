@@ -53,3 +53,18 @@ const FORMAT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle
 export function Moment({ at }: { at: Date }): VNode {
   return <time dateTime={at.toISOString()}>{`${FORMAT.format(at)} UTC`}</time>;
 }
+
+const UNITS = [
+  { unit: 'day', seconds: 86_400 },
+  { unit: 'hour', seconds: 3600 },
+  { unit: 'minute', seconds: 60 },
+] as const;
+
+/** How long a deleted account can come back, in words and never too long; null where it cannot. */
+export function graceWords({ accounts }: Config): string | null {
+  const grace = accounts.delete_grace;
+  if (grace === 0) return null;
+  const { unit, seconds } = UNITS.find((known) => grace >= 2 * known.seconds) ?? { unit: 'second', seconds: 1 };
+  const format = new Intl.NumberFormat('en-GB', { style: 'unit', unit, unitDisplay: 'long' });
+  return format.format(Math.floor(grace / seconds));
+}

@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { Document } from '../common/html-document.js';
 import type { Config } from '../config/config.js';
+import { graceWords } from './settings-frame.js';
 import type { Leaving } from './settings.dto.js';
 
 /** What somebody sees who is not in the settings any more. */
@@ -13,7 +14,7 @@ export interface SignedOutPageProps {
 
 /** The end of a visit to the settings. */
 export function SignedOutPage({ config, username, after }: SignedOutPageProps): VNode {
-  const { title, words } = explain(after);
+  const { title, words } = explain(after, config);
   return (
     <Document title={title} config={config}>
       <section class="card">
@@ -43,7 +44,7 @@ export function SignedOutPage({ config, username, after }: SignedOutPageProps): 
   );
 }
 
-function explain(after: Leaving): { title: string; words: string } {
+function explain(after: Leaving, config: Config): { title: string; words: string } {
   switch (after) {
     case 'denied':
       return { title: 'Not signed in', words: 'You did not let the settings use your account.' };
@@ -55,10 +56,16 @@ function explain(after: Leaving): { title: string; words: string } {
     case 'deleted':
       return {
         title: 'Account deleted',
-        words:
-          'Nobody is signed in any more, and nobody sees the account. Until it is erased you can sign in and keep it.',
+        words: `Nobody is signed in any more, and nobody sees the account. ${comingBack(config)}`,
       };
     default:
       return { title: 'Signed out', words: 'You are signed out of your settings.' };
   }
+}
+
+function comingBack(config: Config): string {
+  const grace = graceWords(config);
+  return grace === null
+    ? 'It is being erased now.'
+    : `It is erased after ${grace}; until then you can sign in and keep it.`;
 }

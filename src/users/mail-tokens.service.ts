@@ -3,6 +3,7 @@ import { Interval } from '@nestjs/schedule';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, In, Repository } from 'typeorm';
 import { looksLikeSecret, randomSecret, sha256 } from '../common/secrets.js';
+import { lockUser } from './lock-user.js';
 import { MailToken, type MailTokenPurpose } from './mail-token.entity.js';
 
 /** Seconds that a link lives (contract.md §5.3, §5.5); cancelling a deletion lives as long as the grace. */
@@ -34,6 +35,8 @@ export class MailTokensService {
     { userId, purpose, address, life }: NewMailToken,
     tx: EntityManager,
   ): Promise<{ token: string; expiresAt: Date }> {
+    // Otherwise two at once would not void each other.
+    await lockUser(userId, tx);
     // Each change of the address can be undone by itself: a thief's second change must not take the first owner's link.
     if (purpose !== 'undo_address') await this.revoke(userId, [purpose], tx);
     const token = randomSecret();
@@ -59,7 +62,9 @@ export class MailTokensService {
   }
 
   /** Uses a token up; false when it was used, voided or has expired meanwhile. */
-  async consume({ hash }: MailToken, tx: EntityManager): Promise<boolean> {
+  async consume({ hash, userId }: MailToken, tx: EntityManager): Promise<boolean> {
+    // Person first, link second, as whoever voids links does: else the two would wait for each other.
+    await lockUser(userId, tx);
     const [rows] = await tx.query('delete from mail_token where hash = $1 and expires_at > now() returning hash', [
       hash,
     ]);

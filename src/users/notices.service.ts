@@ -6,7 +6,7 @@ import { MailService } from '../mail/mail.service.js';
 import { User } from './user.entity.js';
 
 /** What a notice tells besides when, from where and with which device. */
-export interface NoticeDetails extends Pick<Facts, 'app' | 'address' | 'until' | 'reason'> {
+export interface NoticeDetails extends Pick<Facts, 'app' | 'address' | 'until' | 'reason' | 'by'> {
   /** Another recipient than the address on file. */
   to?: string | null;
   /** Of the letter's link. */

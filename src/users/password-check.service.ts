@@ -37,11 +37,6 @@ export class PasswordCheckService {
     @InjectDataSource() private readonly dataSource: DataSource,
   ) {}
 
-  /** @throws Refusal `throttled` when the address has no attempts left; takes none */
-  async demandAttempts(ip: string): Promise<void> {
-    await this.limits.demand('password_address', networkOf(ip));
-  }
-
   /**
    * Whether the password is that of the person the identifier means.
    * @param identifier trimmed and lower-cased

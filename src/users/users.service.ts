@@ -104,8 +104,12 @@ export class UsersService {
    * Whether an address belongs to somebody else: on file, or until lately, so that its owner can still take it back
    * (contract.md §5.3, *undo address change*).
    */
-  async isAddressTaken(email: string, except: string | null = null): Promise<boolean> {
-    const [row] = await this.users.query(
+  async isAddressTaken(
+    email: string,
+    except: string | null = null,
+    tx: EntityManager = this.users.manager,
+  ): Promise<boolean> {
+    const [row] = await tx.query(
       `select exists (select from "user" where email = $1 and id is distinct from $2)
          or exists (select from mail_token where address = $1 and purpose = 'undo_address' and expires_at > now()
            and user_id is distinct from $2) as taken`,
@@ -119,7 +123,8 @@ export class UsersService {
    * @throws Refusal `rejected` when the password was changed, or everything revoked, meanwhile
    */
   async demandEpoch({ id, credentialEpoch }: User, tx: EntityManager): Promise<void> {
-    const rows = await tx.query('select id from "user" where id = $1 and credential_epoch = $2 for share', [
+    // As strong as `lockUser`: two that shared the row and then wanted to write it would wait for each other.
+    const rows = await tx.query('select id from "user" where id = $1 and credential_epoch = $2 for no key update', [
       id,
       credentialEpoch,
     ]);

@@ -4,7 +4,7 @@ import { JobsService } from '../../src/jobs/jobs.service.js';
 import type { TestApp } from './app.js';
 import { call } from './routes.js';
 
-/** The four ways to say where backups are listed and asked for. */
+/** Where backups are listed and asked for. */
 export const BACKUPS = '/api/v1/pleroma/backups';
 
 /** A backup as it is listed. */
@@ -79,6 +79,38 @@ export async function lockTable({ dataSource }: TestApp, table: string): Promise
     await runner.rollbackTransaction();
     await runner.release();
   };
+}
+
+/** The job of a backup; undefined when it is done. */
+export async function jobOf({ dataSource }: TestApp, backupId: number): Promise<Record<string, unknown> | undefined> {
+  const jobs = await dataSource.query(`select * from job where kind = 'backup' and key = $1`, [String(backupId)]);
+  return jobs[0];
+}
+
+/** Changes the job of a backup. */
+export async function changeJob({ dataSource }: TestApp, backupId: number, change: string): Promise<void> {
+  await dataSource.query(`update job set ${change} where kind = 'backup' and key = $1`, [String(backupId)]);
+}
+
+/** Waits until a backup's job is done and gone. */
+export async function waitForEndOfJob(test: TestApp, backupId: number): Promise<void> {
+  await waitFor(
+    () => jobOf(test, backupId),
+    (job) => job === undefined,
+  );
+}
+
+/** What the backups of a person have led to. */
+export async function tracesOf({ dataSource }: TestApp, userId: string): Promise<Record<string, number>> {
+  const [row] = await dataSource.query(
+    `select (select count(*)::int from mail_outbox where user_id = $1 and template = 'backup_ready') as mails,
+       (select count(*)::int from audit_event where user_id = $1 and type = 'backup.requested') as requested,
+       (select count(*)::int from audit_event where user_id = $1 and type = 'backup.created') as created,
+       (select count(*)::int from backup where user_id = $1) as backups,
+       (select count(*)::int from backup where user_id = $1 and file is not null) as files`,
+    [userId],
+  );
+  return row;
 }
 
 /** The files of a ZIP archive by name, in its order. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { globSync, mkdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, rmdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -18,15 +18,18 @@ export async function buildPrograms(): Promise<void> {
   await until(() => mkdirSync(lock));
   try {
     const begun = new Date();
-    const isFresh = globSync('src/**/*', { cwd: ROOT }).every(
-      (file) => (statSync(join(ROOT, file)).mtimeMs < (statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0),
-    );
-    if (isFresh) return;
+    if (isNewest(stamp)) return;
     await promisify(execFile)('npm', ['run', 'build', '--silent'], { cwd: ROOT });
-    writeFileSync(stamp, begun.toISOString());
+    writeFileSync(stamp, '');
+    utimesSync(stamp, begun, begun);
   } finally {
     rmdirSync(lock);
   }
+}
+
+function isNewest(stamp: string): boolean {
+  const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return globSync('src/**/*', { cwd: ROOT }).every((file) => statSync(join(ROOT, file)).mtimeMs < built);
 }
 
 async function until(work: () => void): Promise<void> {

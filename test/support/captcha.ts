@@ -1,5 +1,7 @@
-import { createHmac, hkdfSync, createHash } from 'node:crypto';
+import { createHash, createHmac, hkdfSync } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { renderAsync } from '@resvg/resvg-js';
+import type { Test } from 'supertest';
 import svgCaptcha from 'svg-captcha';
 import { expect } from 'vitest';
 import type { TestApp } from './app.js';
@@ -19,6 +21,34 @@ export async function fetchCaptcha({ http }: TestApp): Promise<CaptchaOnWire> {
   const answer = await http.get('/api/pleroma/captcha');
   expect(answer.status).toBe(200);
   return answer.body;
+}
+
+/** The fields that solve a fresh captcha. */
+export async function solveCaptcha(test: TestApp): Promise<Record<string, string>> {
+  const captcha = await fetchCaptcha(test);
+  return guessAt(captcha, String(answerTo(captcha.question)));
+}
+
+/** Moves every unused captcha towards its end. */
+export async function letCaptchasAge({ dataSource }: TestApp, time: string): Promise<void> {
+  await dataSource.query('update captcha set expires_at = expires_at - $1::interval where used_at is null', [time]);
+}
+
+/** What came of an attempt to register: status, body, and whether anything was written. */
+export async function outcomeOf({ dataSource }: TestApp, attempt: () => Test): Promise<object> {
+  const count = () =>
+    dataSource.query(
+      `select (select count(*) from "user") users, (select count(*) from session) sessions, (select count(*) from audit_event) events`,
+    );
+  const before = await count();
+  const { status, body } = await attempt();
+  return { status, body, isWritten: !isDeepStrictEqual(await count(), before) };
+}
+
+/** The outcome of a registration that is refused for its captcha and nothing else. */
+export function refusedFor(description: string): object {
+  const details = { captcha: [{ error: 'ERR_INVALID', description }] };
+  return { status: 422, body: { error: `Validation failed: ${description}`, details }, isWritten: false };
 }
 
 /** The fields of a registration that answer a captcha. */
@@ -62,7 +92,7 @@ export async function replacePicture({ dataSource, config }: TestApp, token: str
   expect(count).toBe(1);
 }
 
-const ALPHABET = 'ACEHKMNTUWXY349';
+const ALPHABET = 'ACEHKMNTWXY349';
 const [CELL, HEIGHT, STEP] = [86, 90, 46];
 
 /** The darkness of every pixel, 0 to 1, row by row. */

@@ -1,0 +1,51 @@
+import pg from 'pg';
+import { vi } from 'vitest';
+import type { TestApp } from './app.js';
+
+/**
+ * A transaction of the test's own on a connection of its own. What it holds, requests wait for: so the test decides what
+ * happens while one of them is half done.
+ */
+export class Roadblock {
+  private constructor(
+    private readonly client: pg.Client,
+    private readonly database: string,
+  ) {}
+
+  /** Begins with the statement that takes the lock. */
+  static async put({ database: { url } }: TestApp, statement: string, values: unknown[] = []): Promise<Roadblock> {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query('begin');
+    await client.query(statement, values);
+    return new Roadblock(client, new URL(url).pathname.slice(1));
+  }
+
+  /** Waits until so many requests stand in line, for this lock or for each other. */
+  async queue(length: number): Promise<void> {
+    const count = async () => {
+      const { rows } = await this.client.query(
+        `select count(*)::int as waiting from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`,
+        [this.database],
+      );
+      return rows[0].waiting === length;
+    };
+    try {
+      await vi.waitUntil(count, { timeout: 5000, interval: 5 });
+    } catch (error) {
+      await this.lift();
+      throw error;
+    }
+  }
+
+  /** Lets them go on, as if it had never been. */
+  async lift(): Promise<void> {
+    await this.client.query('rollback');
+    await this.client.end();
+  }
+}
+
+/** Sends a request now; supertest would wait until somebody asks for the answer. */
+export function begin<Answer>(request: PromiseLike<Answer>): Promise<Answer> {
+  return Promise.resolve(request);
+}
