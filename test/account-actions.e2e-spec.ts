@@ -109,7 +109,7 @@ describe('the fields', () => {
   it.each(all)('of %s: %s must be a string', async (action, field) => {
     for (const value of [1, true, ['x'], { x: 'y' }, null]) {
       const fields = { ...fieldsOf(action), password: PASSWORD, [field]: value };
-      expect(await act(test, alice, action, fields), String(value)).toEqual({
+      expect(await act(test, alice, action, fields), JSON.stringify(value)).toEqual({
         status: 400,
         body: wrong(field, 'string'),
       });

@@ -93,13 +93,16 @@ describe.each(KINDS)('POST /api/auth/login with %s from another server', (kind, 
 describe('a hash from another server', () => {
   it('is not put in place of a password that is changed during the sign-in', async () => {
     const other = test.dataSource.createQueryRunner();
-    await other.startTransaction();
-    await other.query(`update "user" set password_hash = 'changed' where username = 'from_bcrypt'`);
-    const signIn = attempt('from_bcrypt', PASSWORD);
-    await expect.poll(() => waiting('update "user" set password_hash%'), { timeout: 5000 }).toBe(1);
-    await other.commitTransaction();
-    await other.release();
-    await signIn;
+    try {
+      await other.startTransaction();
+      await other.query(`update "user" set password_hash = 'changed' where username = 'from_bcrypt'`);
+      const signIn = attempt('from_bcrypt', PASSWORD);
+      await expect.poll(() => waiting('update "user" set password_hash%'), { timeout: 5000 }).toBe(1);
+      await other.commitTransaction();
+      await signIn;
+    } finally {
+      await other.release();
+    }
     expect(await stored('from_bcrypt')).toBe('changed');
   });
 

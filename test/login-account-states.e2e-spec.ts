@@ -46,9 +46,9 @@ beforeAll(async () => {
   }))
     ids[name] = await createUser(test, name, more);
   for (const [name = '', id] of Object.entries(ids)) {
-    if (/^paused/.test(name)) await endings(test).disable(id, 'owner', null);
-    if (/^barred/.test(name)) await endings(test).disable(id, 'staff', null);
-    if (/leaving$/.test(name)) await endings(test).scheduleDeletion(id, null);
+    if (name.startsWith('paused')) await endings(test).disable(id, 'owner', null);
+    if (name.startsWith('barred')) await endings(test).disable(id, 'staff', null);
+    if (name.endsWith('leaving')) await endings(test).scheduleDeletion(id, null);
   }
 });
 afterAll(async () => {

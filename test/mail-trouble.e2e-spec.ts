@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MailTransport } from '../src/mail/mail-transport.js';
 import { startApp, type TestApp } from './support/app.js';
 import { registerClient } from './support/flows.js';
-import { hurry, outboxRow, unpause, untilOutbox, writeMail } from './support/outbox.js';
+import { forgetTrouble, hurry, outboxRow, unpause, untilOutbox, writeMail } from './support/outbox.js';
 import { type SmtpListener, startSmtp } from './support/smtp.js';
 import { tapLog } from './support/tap-log.js';
 
@@ -17,7 +17,10 @@ describe('a mail server in trouble', () => {
     });
   });
 
-  afterEach(() => smtp.behave());
+  afterEach(async () => {
+    smtp.behave();
+    await forgetTrouble(test);
+  });
 
   afterAll(async () => {
     await test.close();
@@ -58,8 +61,8 @@ describe('a mail server in trouble', () => {
     }
     await expect.poll(async () => (await attempts()).reduce((sum, count) => sum + count, 0)).toBe(4);
     expect({ connections: smtp.connections - before, atOnce: smtp.mostAtOnce }).toEqual({ connections: 4, atOnce: 1 });
-    // A mail that failed stands behind the others.
-    expect((await attempts()).toSorted()).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
+    // A mail that failed stands behind the others that are due: the first one was, before they were written.
+    expect(await attempts()).toEqual([2, 1, 1, 0, 0, 0, 0, 0]);
 
     smtp.behave();
     await unpause(test);

@@ -113,6 +113,23 @@ Sent by Little Pond (social.example:8443) because of the account carol. Nobody r
     expect(smtp.sentTo({ to: 'carol@example.org' })).toHaveLength(1);
   });
 
+  it('goes to one recipient, whatever rests in the outbox as one address', async () => {
+    const addresses = [
+      'bob@example.org, eve@evil.example',
+      'x:bob@example.org,eve@evil.example;',
+      'b <eve@evil.example>',
+    ];
+    for (const to of addresses) {
+      const before = smtp.mails.length;
+      const id = await writeMail(test, { to });
+      await untilOutbox(test, id, (row) => row.sent_at !== null || row.failed_at !== null);
+      for (const { envelope, headerLines } of smtp.mails.slice(before)) {
+        expect(envelope.to).toHaveLength(1);
+        expect(headerLines.find(({ key }) => key === 'to')?.line).toMatch(/^To: (<"[^"]+"@[^,;]+>|[^\s,;]+)$/);
+      }
+    }
+  });
+
   it('says from whom it is as the operator wants it', async () => {
     const own = await startApp((config) => {
       config.smtpUrl = smtp.url;

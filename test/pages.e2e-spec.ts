@@ -27,13 +27,15 @@ describe('every page', () => {
       consent: `/oauth/consent?${signedIn.consent}`,
       code: `/oauth/code?code=${'a'.repeat(43)}`,
       register: '/register',
+      reset: '/oauth/reset',
+      reactivate: `/oauth/reactivate?reactivation_token=${'a'.repeat(43)}`,
       'signed-out': '/settings/signed-out',
     };
   });
   afterAll(() => test.close());
   const open = (name: string) => test.http.get(paths[name] ?? '').set('Cookie', cookie);
 
-  it.each(['home', 'login', 'consent', 'code', 'register', 'signed-out'])(
+  it.each(['home', 'login', 'consent', 'code', 'register', 'reset', 'reactivate', 'signed-out'])(
     '%s carries the headers of a page, no script, no style of its own, one heading',
     async (name) => {
       const answer = await open(name).set('Origin', 'https://evil.example');
@@ -49,7 +51,7 @@ describe('every page', () => {
     },
   );
 
-  it.each(['home', 'login', 'consent', 'code', 'register', 'signed-out'])(
+  it.each(['home', 'login', 'consent', 'code', 'register', 'reset', 'reactivate', 'signed-out'])(
     '%s answers HEAD with the same headers and nothing else',
     async (name) => {
       const page = await open(name);
@@ -64,6 +66,7 @@ describe('every page', () => {
     ['/', 'GET, HEAD'],
     ['/oauth/consent', 'GET, HEAD'],
     ['/oauth/code', 'GET, HEAD'],
+    ['/oauth/reactivate', 'GET, HEAD'],
     ['/settings', 'GET, HEAD'],
   ])('%s tells which methods it has', async (path, allow) => {
     const answer = await test.http.post(path).set('Accept', ACCEPT_HTML);

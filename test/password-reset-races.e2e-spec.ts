@@ -16,7 +16,14 @@ import {
   type TestClient,
 } from './support/flows.js';
 import { holdRow } from './support/account.js';
-import { createVerified, journalOfUser, mailsAreOut, requestReset, WAS_RESET_SUBJECT } from './support/mail-flows.js';
+import {
+  createVerified,
+  journalOfUser,
+  mailsAreOut,
+  requestReset,
+  titlesOf,
+  WAS_RESET_SUBJECT,
+} from './support/mail-flows.js';
 import { type SmtpListener, startSmtp } from './support/smtp.js';
 
 const NEW = 'quite another horse';
@@ -147,6 +154,22 @@ describe('a new password, and what else happens to the account', () => {
     await held.release();
     expect(await done).toBe(DONE);
     expect(await statusOf(replica, redeemed.body.access_token)).toBe(401);
+  });
+
+  it('is not offered by mail when staff disabled the account just before', async () => {
+    const before = smtp.mails.length;
+    const held = await holdRow(test, id);
+    const disabled = replica.app.get(AccountEndingService).disable(id, 'staff', null);
+    await held.queued(1);
+    await test.http.post('/auth/password').query({ email: name }).expect(204);
+    await held.queued(2);
+    await held.release();
+    expect(await disabled).toBe(true);
+    await mailsAreOut(test);
+    expect(titlesOf(smtp.mails.slice(before))).toEqual([
+      [`${name}@example.org`, 'Your account at Gatehouse was disabled'],
+    ]);
+    expect(await rowsOf('mail_token')).toBe(0);
   });
 
   it('is refused when staff disabled the account just before, and neither waits for the other in a circle', async () => {

@@ -1,14 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PasswordResetService } from '../src/recovery/password-reset.service.js';
-import {
-  changePassword,
-  act,
-  newPerson,
-  type Person,
-  requestChange,
-  signInOutcome,
-  takeFootholds,
-} from './support/account.js';
+import { requestChange } from './support/account-mails.js';
+import { act, changePassword, newPerson, type Person, signInOutcome, takeFootholds } from './support/account.js';
 import { startApp, type TestApp } from './support/app.js';
 import {
   INVALID_GRANT,

@@ -163,7 +163,7 @@ describe('POST /api/auth/reactivate too late (contract.md §3.9, §4.5)', () => 
 
   it('is refused when another browser was faster', async () => {
     const other = await stopAtReactivation(test, client, name);
-    await reactivate(test, other);
+    expect(redirectOf(await reactivate(test, other)).to).toBe(`${PUB}/oauth/consent`);
     await expectRefused(reactivate(test, stopped), query);
   });
 

@@ -46,23 +46,19 @@ beforeEach(async () => {
   browser = await signIn(test, client, name);
 });
 
-const login = (password = PASSWORD) => postLogin(test, query, { identifier: name, password }) as unknown as Test;
+const login = (password = PASSWORD) => postLogin(test, query, { identifier: name, password });
 const changePassword = () => {
   const fields = { password: PASSWORD, new_password: NEW_PASSWORD, new_password_confirmation: NEW_PASSWORD };
-  return test.http
-    .post('/api/pleroma/change_password')
-    .auth(tokens.access_token, { type: 'bearer' })
-    .send(fields) as unknown as Test;
+  return test.http.post('/api/pleroma/change_password').auth(tokens.access_token, { type: 'bearer' }).send(fields);
 };
-const revokeAll = () =>
-  test.http.delete('/api/oauth_tokens').auth(tokens.access_token, { type: 'bearer' }) as unknown as Test;
+const revokeAll = () => test.http.delete('/api/oauth_tokens').auth(tokens.access_token, { type: 'bearer' });
 const rowsOf = (table: string) => test.dataSource.query(`select 1 from ${table} where user_id = $1`, [id]);
 
 /** What ends everything waits here, when it has raised the account's epoch and not yet signed out the browsers. */
 const beforeBrowsersEnd = () =>
   Roadblock.put(test, 'select from browser_session where user_id = $1 for key share', [id]);
 /** And here when browsers and codes are gone, and the tokens not yet. */
-const beforeSessionsEnd = () => Roadblock.put(test, 'select from session where user_id = $1 for key share', [id]);
+const beforeSessionsEnd = () => Roadblock.put(test, 'select from session where user_id = $1 for share', [id]);
 
 /** The second request begins while the first is half done; then both may end. */
 async function inTheShadowOf(first: Test, roadblock: Roadblock, second: () => Test): Promise<[Answer, Answer]> {
@@ -71,7 +67,7 @@ async function inTheShadowOf(first: Test, roadblock: Roadblock, second: () => Te
   const late = begin(second());
   await roadblock.queue(2);
   await roadblock.lift();
-  return Promise.all([ending, late]) as Promise<[Answer, Answer]>;
+  return Promise.all([ending, late]);
 }
 type Answer = Awaited<ReturnType<typeof postLogin>>;
 
@@ -100,7 +96,7 @@ describe('a sign-in whose password was checked before a change of it was committ
     const disabling = test.http
       .post('/api/pleroma/disable_account')
       .auth(tokens.access_token, { type: 'bearer' })
-      .send({ password: PASSWORD }) as unknown as Test;
+      .send({ password: PASSWORD });
     const [disabled, late] = await inTheShadowOf(disabling, await beforeBrowsersEnd(), () => login());
     expect(disabled.body).toEqual({ status: 'success' });
     expect(redirectOf(late).sent).toEqual({ ...query, ...WRONG });
@@ -112,7 +108,7 @@ describe('a sign-in whose password was checked before a change of it was committ
     const user = (await test.app.get(UsersService).find(id))!;
     const token = await test.dataSource.transaction((tx) => test.app.get(PasswordResetService).issue(user, tx));
     const reset = test.http.post('/api/auth/reset').type('form').send({ token, password: NEW_PASSWORD });
-    const [done, late] = await inTheShadowOf(reset as unknown as Test, await beforeBrowsersEnd(), () => login());
+    const [done, late] = await inTheShadowOf(reset, await beforeBrowsersEnd(), () => login());
     expect(redirectOf(done).sent).toEqual({ success: 'true' });
     expect(redirectOf(late)).toEqual({ to: `${PUB}/oauth/authorize`, sent: { ...query, ...WRONG } });
     expect(await rowsOf('mail_token')).toEqual([]);
@@ -124,9 +120,9 @@ describe('a sign-in that is under way when everything ends (contract.md §4.5)',
   const approve = ({ cookie, code } = browser) => {
     const { client_id, redirect_uri } = client;
     const request = test.http.post('/api/auth/redirect').set('Cookie', cookie);
-    return request.type('form').send({ client_id, redirect_uri, code }) as unknown as Test;
+    return request.type('form').send({ client_id, redirect_uri, code });
   };
-  const goOn = () => test.http.post('/api/auth/continue').set('Cookie', browser.cookie).query(query) as unknown as Test;
+  const goOn = () => test.http.post('/api/auth/continue').set('Cookie', browser.cookie).query(query);
 
   it('gets no consent any more', async () => {
     const [, late] = await inTheShadowOf(revokeAll(), await beforeSessionsEnd(), () => approve());

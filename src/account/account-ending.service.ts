@@ -13,6 +13,9 @@ import { ERASE_JOB } from './erasure.worker.js';
 /** Links that must not outlive the account's good standing (contract.md §4.5). */
 const PENDING_LINKS = ['confirm_address', 'reset_password'] as const;
 
+/** What letters say of who did it, when it was not the person. */
+const BY_STAFF = { by: 'staff' } as const;
+
 /** Disables and deletes accounts, and brings them back while that is possible (contract.md §5.8, §5.9). */
 @Injectable()
 export class AccountEndingService {
@@ -28,15 +31,16 @@ export class AccountEndingService {
   /** Disables an account; false when it is disabled already. What staff disables, only staff enables. */
   async disable(userId: string, by: 'owner' | 'staff', client: ClientInfo | null): Promise<boolean> {
     return this.dataSource.transaction(async (tx) => {
+      // The first disabling is what ended the tokens, which tell so for as long as it lasts (contract.md §0.4).
       const [changed] = await tx.query(
-        `update "user" set disabled_at = now(), disabled_by_staff = $2
+        `update "user" set disabled_at = coalesce(disabled_at, now()), disabled_by_staff = $2
          where id = $1 and erased_at is null and (disabled_at is null or ($2 and not disabled_by_staff)) returning id`,
         [userId, by === 'staff'],
       );
       if (changed.length === 0) return false;
       await this.endAll(userId, tx);
       await this.audit.record({ type: 'account.disabled', userId }, client, tx);
-      await this.notices.tell('account_disabled', userId, client, tx);
+      await this.notices.tell('account_disabled', userId, client, tx, by === 'staff' ? BY_STAFF : {});
       return true;
     });
   }
@@ -71,7 +75,8 @@ export class AccountEndingService {
       await this.endAll(userId, tx);
       await this.jobs.enqueue({ kind: ERASE_JOB, key: userId, payload: { userId }, delay: grace }, tx);
       await this.audit.record({ type: 'account.deletion_scheduled', userId }, client, tx);
-      if (grace === 0) await this.notices.tell('account_deleted', userId, client, tx);
+      // Only staff, at the command line, is nobody's client.
+      if (grace === 0) await this.notices.tell('account_deleted', userId, client, tx, client ? {} : BY_STAFF);
       else await this.tellOfDeletion(userId, grace, changed.dueAt, client, tx);
       return true;
     });
@@ -100,7 +105,7 @@ export class AccountEndingService {
     );
     if (changed.length === 0) return false;
     await this.audit.record({ type: 'account.reactivated', userId }, client, tx);
-    await this.notices.tell('account_reactivated', userId, client, tx);
+    await this.notices.tell('account_reactivated', userId, client, tx, byStaff ? BY_STAFF : {});
     return true;
   }
 
@@ -117,6 +122,7 @@ export class AccountEndingService {
     tx: EntityManager,
   ): Promise<void> {
     const { token } = await this.tokens.issue({ userId, purpose: 'cancel_deletion', address: null, life: grace }, tx);
-    await this.notices.tell('deletion_scheduled', userId, client, tx, { token, until: dueAt.toISOString() });
+    const details = { token, until: dueAt.toISOString(), ...(!client && BY_STAFF) };
+    await this.notices.tell('deletion_scheduled', userId, client, tx, details);
   }
 }

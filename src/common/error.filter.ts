@@ -97,6 +97,8 @@ export class ErrorFilter implements ExceptionFilter {
 
 /** Throttling, and anything on plain routes, keeps the plain shape; so do missing fields of the login form. */
 function speaksPlainly(refusal: Refusal, dialect: string): boolean {
+  // One shape on every route (contract.md §0.9).
+  if (refusal.code === 'cross_site') return false;
   return (
     dialect === 'plain' ||
     dialect === 'account' ||

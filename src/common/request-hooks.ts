@@ -84,7 +84,8 @@ function logAnswer(
 ): void {
   const level = statusCode >= 500 ? 'error' : statusCode >= 400 ? 'info' : 'debug';
   if (!log.isLevelEnabled(level)) return;
-  const path = raw.url?.split('?', 1)[0];
+  // Links in mails carry their secret in the path (security.md R15); every secret of ours has this form (contract.md §0.8).
+  const path = raw.url?.split('?', 1)[0]?.replaceAll(/[\w-]{43,}/g, '[secret]');
   log[level](
     { reqId, method, path, ip: canonicalAddress(ip), status: statusCode, durationMs: Math.round(elapsedTime) },
     'request',

@@ -173,7 +173,8 @@ export class JobsService implements BeforeApplicationShutdown {
     const work = async () => {
       try {
         await kind.run(job);
-        if (!completed) await job.complete(this.dataSource.manager);
+        // Who returns because it was told to stop is not done.
+        if (!completed && !lease.signal.aborted) await job.complete(this.dataSource.manager);
       } catch (error) {
         await this.noteFailure(kind, job, error);
       } finally {

@@ -114,11 +114,7 @@ export class AuthorizationCodesService {
    * Brings a code to life, once; a repeated approval changes nothing, and is told from the first. Null when it was
    * redeemed, has ended or expired meanwhile.
    */
-  async approve(
-    { hash }: AuthorizationCode,
-    scope: string,
-    tx: EntityManager,
-  ): Promise<{ isFirst: boolean } | null> {
+  async approve({ hash }: AuthorizationCode, scope: string, tx: EntityManager): Promise<{ isFirst: boolean } | null> {
     const [rows] = await tx.query(
       `update authorization_code set scope = case when approved_at is null then $2 else scope end,
          expires_at = case when approved_at is null then now() + ${APPROVED} else expires_at end,

@@ -52,8 +52,9 @@ export class RegisterController {
     const { config } = this;
     try {
       const { identifier } = await this.registrations.register(typed, null, client);
-      const isWaiting = identifier === 'awaiting_approval';
-      sendPage(reply, config, RegisteredPage({ config, parameters, username: typed.username ?? '', isWaiting }));
+      const { username = '', email = '' } = typed;
+      const confirmsAt = identifier === 'missing_confirmed_email' ? email : null;
+      sendPage(reply, config, RegisteredPage({ config, parameters, username, confirmsAt }));
     } catch (error) {
       if (!(error instanceof ValidationFailed)) throw error;
       const captcha = await this.captchas.issue();

@@ -32,6 +32,7 @@ const LABELS: Record<string, string> = {
 export function RegisterPage({ config, parameters, typed, problems, captcha }: RegisterPageProps): VNode {
   const { registrations, accounts, instance, frontend } = config;
   const pairs = oauthPairs(parameters);
+  const needsEmail = registrations.email_required || config.confirmsEmail;
   const problemOf = (field: string) => {
     const found = problems.find((problem) => problem.field === field);
     return found && `${LABELS[field] ?? field} ${found.description}.`;
@@ -57,12 +58,12 @@ export function RegisterPage({ config, parameters, typed, problems, captcha }: R
           />
           <Field
             name="email"
-            label={registrations.email_required ? 'E-mail address' : 'E-mail address (if you like)'}
+            label={needsEmail ? 'E-mail address' : 'E-mail address (if you like)'}
             type="email"
             autocomplete="email"
             value={typed.email ?? ''}
             problem={problemOf('email')}
-            required={registrations.email_required}
+            required={needsEmail}
           />
           <Field
             name="password"
@@ -99,30 +100,42 @@ export function RegisterPage({ config, parameters, typed, problems, captcha }: R
 export interface RegisteredPageProps {
   config: Config;
   username: string;
+  /** Where the link went that comes first; null when none did. */
+  confirmsAt: string | null;
   parameters: OAuthParameters;
-  /** Somebody has to let them in first. */
-  isWaiting: boolean;
 }
 
-/** After the registration: on to signing in, or to waiting. */
-export function RegisteredPage({ config, username, parameters, isWaiting }: RegisteredPageProps): VNode {
+/** After the registration: on to signing in, to one's mail, or to waiting. */
+export function RegisteredPage({ config, username, confirmsAt, parameters }: RegisteredPageProps): VNode {
+  const mayEnter = confirmsAt === null && !config.registrations.approval;
   return (
     <Document title="Welcome" config={config}>
       <section class="card">
         <h1>{`Welcome, @${username}`}</h1>
-        <p class="lead">
-          {isWaiting
-            ? 'Your account is made, and waits for somebody of this instance to approve it. Then you can sign in.'
-            : 'Your account is ready.'}
-        </p>
+        <p class="lead">{nextStep(config, confirmsAt)}</p>
         <p class="actions">
-          <a class={isWaiting ? 'button quiet' : 'button'} href={signInPath(config, parameters)}>
+          <a class={mayEnter ? 'button' : 'button quiet'} href={signInPath(config, parameters)}>
             Sign in
           </a>
         </p>
+        {confirmsAt !== null && (
+          <p class="aside">No mail after some minutes? Look among the spam. When you sign in, we send it again.</p>
+        )}
       </section>
     </Document>
   );
+}
+
+function nextStep({ registrations }: Config, confirmsAt: string | null): string {
+  if (confirmsAt !== null) {
+    const then = registrations.approval
+      ? 'then somebody of this instance looks at your registration'
+      : 'then you can sign in';
+    return `We have sent a link to ${confirmsAt}. Open it to confirm that the address is yours; ${then}.`;
+  }
+  return registrations.approval
+    ? 'Your account is made, and waits for somebody of this instance to approve it. Then you can sign in.'
+    : 'Your account is ready.';
 }
 
 /** Back to the sign-in that led here, or to the settings, which start one. */

@@ -7,7 +7,9 @@ import { Config } from '../config/config.js';
 import { backoff, type RunningJob } from '../jobs/job-kind.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { LimitsService } from '../limits/limits.service.js';
+import { lockUser } from '../users/lock-user.js';
 import { NoticesService } from '../users/notices.service.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { mayReset, PasswordResetService } from './password-reset.service.js';
 
@@ -53,16 +55,21 @@ export class ForgottenPasswordWorker implements OnModuleInit {
   private async answer(job: RunningJob<Payload>): Promise<void> {
     const { identifier, client } = job.payload;
     const user = await this.users.findByIdentifier(identifier);
-    const { email = null } = user ?? {};
-    if (!user || email === null || !mayReset(user)) return;
-    // An address that nobody proved may be a typing error, and would hand the account to a stranger.
-    if (this.config.confirmsEmail && user.emailVerifiedAt === null) return;
-    if (!(await this.limits.mayMail('reset', email))) return;
+    if (!user || user.email === null || !this.mayBeWritten(user)) return;
+    if (!(await this.limits.mayMail('reset', user.email))) return;
     await this.dataSource.transaction(async (tx) => {
+      // What was true a moment ago may not be so now.
+      const present = await lockUser(user.id, tx);
+      if (present?.email !== user.email || !this.mayBeWritten(present)) return;
       const token = await this.resets.issue(user, tx);
       await this.audit.record({ type: 'password.reset_requested', userId: user.id }, client, tx);
       await this.notices.tell('password_reset', user.id, client, tx, { token });
       await job.complete(tx);
     });
+  }
+
+  /** An address that nobody proved may be a typing error, and would hand the account to a stranger. */
+  private mayBeWritten(user: User): boolean {
+    return mayReset(user) && (user.emailVerifiedAt !== null || !this.config.confirmsEmail);
   }
 }

@@ -8,7 +8,6 @@ import { Config } from '../config/config.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import { PasswordPolicy } from '../passwords/password-policy.service.js';
 import { endAccess } from '../sessions/end-access.js';
-import { lockUser } from '../users/lock-user.js';
 import type { MailToken } from '../users/mail-token.entity.js';
 import { MAIL_TOKEN_LIFE, MailTokensService } from '../users/mail-tokens.service.js';
 import { NoticesService } from '../users/notices.service.js';
@@ -49,8 +48,6 @@ export class PasswordResetService {
 
   /** A fresh token for one new password; it voids older ones. */
   async issue(user: Pick<User, 'id' | 'email'>, tx: EntityManager): Promise<string> {
-    // Otherwise two at once would not void each other.
-    await lockUser(user.id, tx);
     const wanted = { userId: user.id, purpose: 'reset_password', address: user.email } as const;
     return (await this.tokens.issue({ ...wanted, life: MAIL_TOKEN_LIFE.reset_password }, tx)).token;
   }
@@ -90,7 +87,6 @@ export class PasswordResetService {
     if (problem) throw new ResetRefused('invalid_password', `Password ${problem.description}`);
     const passwordHash = await this.hasher.hash(password);
     await this.dataSource.transaction(async (tx) => {
-      await lockUser(link.userId, tx);
       if (!(await this.tokens.consume(link, tx))) throw new ResetRefused('invalid_token', 'Invalid token');
       await tx.query('update "user" set password_hash = $2, password_reset_required = false where id = $1', [
         link.userId,

@@ -8,6 +8,7 @@ import { type Detail, Refusal, ValidationFailed } from '../common/errors.js';
 import { backoff, type RunningJob } from '../jobs/job-kind.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { LimitsService } from '../limits/limits.service.js';
+import { lockUser } from '../users/lock-user.js';
 import { MailToken } from '../users/mail-token.entity.js';
 import { MAIL_TOKEN_LIFE, MailTokensService } from '../users/mail-tokens.service.js';
 import { NoticesService } from '../users/notices.service.js';
@@ -45,17 +46,25 @@ export class ConfirmationService implements OnModuleInit {
     });
   }
 
-  /** Writes the mail with the link; the account is not usable until it is opened. An earlier link dies. */
+  /**
+   * Writes the mail with the link; the account is not usable until it is opened. An earlier link dies. Somebody who was
+   * confirmed, or given another address, meanwhile gets none.
+   */
   async send(user: Pick<User, 'id' | 'email'>, client: ClientInfo | null, tx: EntityManager): Promise<void> {
+    const present = await lockUser(user.id, tx);
+    if (present?.email !== user.email || !isAwaited(present)) return;
     const wanted = { userId: user.id, purpose: 'confirm_registration', address: user.email } as const;
     const { token, expiresAt } = await this.tokens.issue({ ...wanted, life: MAIL_TOKEN_LIFE.confirm_registration }, tx);
     await this.notices.tell('confirm_registration', user.id, client, tx, { token, until: expiresAt.toISOString() });
   }
 
-  /** Writes it once more for somebody who knows the password, unless their mailbox has had enough. */
-  async sendAgain(user: Pick<User, 'id' | 'email'>, client: ClientInfo): Promise<void> {
+  /** Writes it once more for somebody who knows the password, or for a job, unless their mailbox has had enough. */
+  async sendAgain(user: Pick<User, 'id' | 'email'>, client: ClientInfo, job?: RunningJob<Payload>): Promise<void> {
     if (user.email === null || !(await this.limits.mayMail('confirmation', user.email))) return;
-    await this.dataSource.transaction((tx) => this.send(user, client, tx));
+    await this.dataSource.transaction(async (tx) => {
+      await this.send(user, client, tx);
+      await job?.complete(tx);
+    });
   }
 
   /** Takes a request for another mail down: the same work for everybody, so that it tells nothing (contract.md §5.4). */
@@ -102,9 +111,10 @@ export class ConfirmationService implements OnModuleInit {
     });
   }
 
-  private async answer({ payload }: RunningJob<Payload>): Promise<void> {
-    const user = await this.users.findByIdentifier(payload.identifier);
-    if (user?.confirmationPending && user.deletionDueAt === null) await this.sendAgain(user, payload.client);
+  private async answer(job: RunningJob<Payload>): Promise<void> {
+    const { identifier, client } = job.payload;
+    const user = await this.users.findByIdentifier(identifier);
+    if (user && isAwaited(user)) await this.sendAgain(user, client, job);
   }
 
   private async markConfirmed(
@@ -143,6 +153,10 @@ export class ConfirmationService implements OnModuleInit {
       throw violatedUnique(error) === 'user_email' ? new ValidationFailed([TAKEN]) : error;
     }
   }
+}
+
+function isAwaited({ confirmationPending, deletionDueAt }: User): boolean {
+  return confirmationPending && deletionDueAt === null;
 }
 
 const TAKEN: Detail = { field: 'email', error: 'ERR_TAKEN', description: 'has already been taken' };

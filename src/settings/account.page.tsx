@@ -123,8 +123,8 @@ function Archives({ backups }: { backups: readonly Backup[] }): VNode {
       {backups.map(({ id, state, createdAt, fileSize }) => (
         <li key={id}>
           <span>
-            Of <Moment at={createdAt} />
-          </span>
+            Of <Moment at={createdAt} />:
+          </span>{' '}
           {state === 'complete' ? (
             <a href={`/settings/account/backups/${id}`}>{`Download (${Math.ceil(fileSize / 1024)} KiB)`}</a>
           ) : (

@@ -68,3 +68,22 @@ export async function requestChange(
   expect(await act(test, person, 'change_email', { email, password })).toEqual(DONE);
   return linkTo(test, smtp, email);
 }
+
+/** Asks for a mail that sets a new password and answers its token. */
+export async function resetToken(test: TestApp, smtp: SmtpListener, email: string): Promise<string> {
+  await posted(test);
+  const before = smtp.mails.length;
+  await test.http.post('/auth/password').send({ email });
+  const tokens = async () =>
+    smtp.mails
+      .slice(before)
+      .flatMap(({ links }) => links.flatMap((link) => /\?token=([\w-]{43})$/.exec(link)?.[1] ?? []));
+  return (await waitFor(tokens, ({ length }) => length > 0))[0]!;
+}
+
+/** Sets a new password with such a token; answers what became of it. */
+export async function resetPassword({ http }: TestApp, token: string, password: string): Promise<string> {
+  const { headers } = await http.post('/api/auth/reset').send({ token, password });
+  const { searchParams } = new URL(headers['location'] ?? 'http://none');
+  return searchParams.get('success') === 'true' ? 'done' : (searchParams.get('error') ?? 'nothing');
+}

@@ -164,6 +164,8 @@ export async function rowsOf({ dataSource }: TestApp, table: string, id: string)
 /** Holds a person's row, so that a test can have requests wait for it in the order in which they come. */
 export async function holdRow({ database }: TestApp, id: string) {
   const direct = new pg.Client({ connectionString: database.url });
+  // A test that fails leaves it open.
+  direct.on('error', () => {});
   await direct.connect();
   await direct.query('begin');
   await direct.query('select from "user" where id = $1 for update', [id]);
@@ -177,7 +179,9 @@ export async function holdRow({ database }: TestApp, id: string) {
   };
   return {
     /** Waits until so many statements wait for the row. */
-    queued: (count: number) => expect.poll(waiting, { timeout: 10_000, interval: 5 }).toBe(count),
+    queued: async (count: number) => {
+      await expect.poll(waiting, { timeout: 10_000, interval: 5 }).toBe(count);
+    },
     release: async () => {
       await direct.query('commit');
       await direct.end();

@@ -52,3 +52,9 @@ export async function journalOfUser({ dataSource }: TestApp, userId: string): Pr
   );
   return rows.map(({ type }) => type);
 }
+
+/** Recipient and subject of each, in the order of the recipients. */
+export function titlesOf(mails: ReceivedMail[]): [to: string, subject: string][] {
+  const titles = mails.map(({ to, subject }): [string, string] => [to, subject]);
+  return titles.toSorted(([a], [b]) => a.localeCompare(b));
+}

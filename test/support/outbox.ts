@@ -62,3 +62,9 @@ export async function unpause({ app }: TestApp): Promise<void> {
   await expect.poll(() => server.pausedUntil, { timeout: 10_000, interval: 10 }).toBeGreaterThan(0);
   server.pausedUntil = 0;
 }
+
+/** Drops what waits, and lets the worker think that all is well. */
+export async function forgetTrouble({ app, dataSource }: TestApp): Promise<void> {
+  await dataSource.query('delete from job');
+  app.get<{ server: { answered(): void } }>(MailWorker).server.answered();
+}

@@ -26,11 +26,7 @@ export async function stopAtReactivation(
 
 /** Posts the form of the page that this leads to. */
 export function reactivate({ http }: TestApp, { token, cookie }: StoppedSignIn): Test {
-  return http
-    .post('/api/auth/reactivate')
-    .set('Cookie', cookie)
-    .type('form')
-    .send({ reactivation_token: token }) as unknown as Test;
+  return http.post('/api/auth/reactivate').set('Cookie', cookie).type('form').send({ reactivation_token: token });
 }
 
 /** Ends accounts as their owners and the staff do, without a password. */

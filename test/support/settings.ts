@@ -59,3 +59,24 @@ export async function newestSession({ dataSource }: TestApp): Promise<number> {
 export function listedSessions(html: string): string[] {
   return [...html.matchAll(/<h3>(.*?)<\/h3>/g)].map(([, name = '']) => textOf(name));
 }
+
+/** One part of the account screen: what it says and asks. */
+export function partOf(html: string, form: string): string {
+  return new RegExp(`<section class="part" id="${form}"[^>]*>(.*?)</section>`, 's').exec(html)?.[1] ?? '';
+}
+
+/** What a form of the account screen was answered with, on the screen itself. */
+export function problemsOf(html: string): Record<string, string> {
+  const parts = [...html.matchAll(/<section class="part" id="(\w+)"[^>]*>(.*?)<\/section>/gs)];
+  return Object.fromEntries(
+    parts.flatMap(([, form = '', part = '']) => {
+      const sentence = /<div class="notice problem" role="alert"><p>(.*?)<\/p>/.exec(part)?.[1];
+      return sentence === undefined ? [] : [[form, textOf(sentence)]];
+    }),
+  );
+}
+
+/** Sends a form of the account screen. */
+export function sendForm(browser: Browser, form: string, fields: Record<string, string> = {}) {
+  return browser.post(`/settings/account/${form}`).type('form').send(fields);
+}

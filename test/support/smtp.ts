@@ -100,9 +100,10 @@ export class SmtpListener {
   /** Says nothing at that stage until the answered function is called: a server that is as slow as the test wants it. */
   hold(at: SmtpStage): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.held = { at, until: promise };
+    const held = { at, until: promise };
+    this.held = held;
     return () => {
-      this.held = null;
+      if (this.held === held) this.held = null;
       resolve();
     };
   }
