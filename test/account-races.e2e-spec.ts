@@ -12,6 +12,7 @@ import {
   refused,
   rowOf,
   signInOutcome,
+  waitPatiently,
 } from './support/account.js';
 import { requestChange, resetPassword, resetToken, useLink } from './support/account-mails.js';
 import { startApp, type TestApp } from './support/app.js';
@@ -30,6 +31,7 @@ beforeAll(async () => {
   test = await startApp((config) => (config.smtpUrl = smtp.url));
   silent = await startApp(() => {}, test.database);
   await test.listen();
+  for (const app of [test, silent]) waitPatiently(app);
   client = await registerClient(test);
 });
 afterAll(async () => {

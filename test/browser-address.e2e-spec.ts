@@ -23,7 +23,7 @@ describe.skipIf(NO_BROWSER !== null)('a person who changes their address', () =>
     await thief.fill('Password', 'a wrong one', 'email');
     await thief.press('Change the address');
     await thief.sees('Invalid password.');
-    expect(await thief.landedAt('email')).toBe(true);
+    await expect.poll(() => thief.landedAt('email'), { timeout: 8000 }).toBe(true);
     expect(await thief.page.getByLabel('New address').inputValue()).toBe(LONG);
     await thief.fill('Password', PASSWORD, 'email');
     await thief.press('Change the address');

@@ -23,7 +23,7 @@ describe.skipIf(NO_BROWSER !== null)('a person who leaves', () => {
     await visitor.enter('ann');
     await visitor.press('Make an archive');
     await visitor.sees('Your archive is being made.');
-    expect(await visitor.landedAt('backups')).toBe(true);
+    await expect.poll(() => visitor.landedAt('backups'), { timeout: 8000 }).toBe(true);
     await house.smtp.next({ to: 'ann@example.org', subject: /ready/ });
     await page.reload();
     const started = page.waitForEvent('download');

@@ -25,7 +25,7 @@ describe.skipIf(NO_BROWSER !== null)('a person who changes their password', () =
     await phone.fill('New password again', `${NEW}?`, 'password');
     await phone.press('Change the password');
     await phone.sees('New password does not match confirmation.');
-    expect(await phone.landedAt('password')).toBe(true);
+    await expect.poll(() => phone.landedAt('password'), { timeout: 8000 }).toBe(true);
     for (const label of ['Present password', 'New password', 'New password again'])
       expect(await phone.page.locator('#password').getByLabel(label, { exact: true }).inputValue()).toBe('');
     // The keyboard goes on where the browser landed.
@@ -37,7 +37,7 @@ describe.skipIf(NO_BROWSER !== null)('a person who changes their password', () =
     await phone.page.keyboard.type(NEW);
     await phone.page.keyboard.press('Enter');
     await phone.sees('Your password is changed. Everybody else who was signed in is signed out.');
-    expect(await phone.landedAt('password')).toBe(true);
+    await expect.poll(() => phone.landedAt('password'), { timeout: 8000 }).toBe(true);
     expect(new URL(phone.page.url()).pathname).toBe('/settings/account');
     await phone.follow('Journal');
     await phone.sees('Your password was changed');

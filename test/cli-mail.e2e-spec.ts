@@ -36,7 +36,7 @@ async function postpone(): Promise<void> {
 
 const mail = (...args: string[]): Promise<CliOutcome> => runCli(test.database, 'mail', ...args);
 
-describe('mail list', () => {
+describe('mail list', { timeout: 60_000 }, () => {
   it('shows what waits and what was given up, and never a token', async () => {
     const token = randomSecret();
     smtp.misbehave({ at: 'recipient', say: '451 later', to: 'waits@example.org' });
@@ -81,7 +81,7 @@ describe('mail list', () => {
   });
 });
 
-describe('mail retry', () => {
+describe('mail retry', { timeout: 60_000 }, () => {
   it('sends a mail that was given up, and one that waits at once', async () => {
     smtp.misbehave({ at: 'recipient', say: '550 no', to: 'again@example.org' });
     const failed = await writeMail(test, { to: 'again@example.org' });

@@ -77,8 +77,10 @@ describe('POST /api/v1/emails/confirmations (contract.md §5.4)', () => {
     expect(await rowOf(test, person.id)).toMatchObject({ email: right, email_verified_at: expect.any(Date) });
     expect(await journalOfUser(test, person.id)).toEqual([
       'account.created',
+      'email.confirmation_sent',
       'token.issued',
       'email.corrected',
+      'email.confirmation_sent',
       'email.confirmed',
     ]);
   });

@@ -143,8 +143,9 @@ describe('the link that confirms a registration (contract.md §5.3)', () => {
       [person.email, 'Confirm your address for Gatehouse'],
       [person.email, 'Welcome to Gatehouse'],
     ]);
-    expect((await journalOfUser(test, person.id)).slice(0, 3)).toEqual([
+    expect((await journalOfUser(test, person.id)).slice(0, 4)).toEqual([
       'account.created',
+      'email.confirmation_sent',
       'token.issued',
       'email.confirmed',
     ]);

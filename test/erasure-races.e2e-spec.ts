@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JobsService } from '../src/jobs/jobs.service.js';
-import { DEAD_LINK, DONE, holdRow, newPerson, rowOf, rowsOf, signInOutcome } from './support/account.js';
+import { DEAD_LINK, DONE, holdRow, newPerson, rowOf, rowsOf, signInOutcome, waitPatiently } from './support/account.js';
 import { deleteAccount, erasureOf, eventsOf, letGraceEnd } from './support/account-ending.js';
 import { linkTo, useLink } from './support/account-mails.js';
 import { startApp, type TestApp } from './support/app.js';
@@ -18,6 +18,7 @@ beforeAll(async () => {
   test = await startApp(mailing);
   replica = await startApp(mailing, test.database);
   await Promise.all([test.listen(), replica.listen()]);
+  waitPatiently(test);
   client = await registerClient(test);
 });
 afterAll(async () => {

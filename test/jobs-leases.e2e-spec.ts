@@ -71,7 +71,7 @@ describe('the lease of a job', () => {
 
     mayEnd.open();
     await done.opened;
-    await expect.poll(() => jobRows(old, 'handed over')).toEqual([]);
+    await expect.poll(() => jobRows(old, 'handed over'), { timeout: 10_000 }).toEqual([]);
     expect(outcome).toBeInstanceOf(LeaseLost);
     expect((await jobRows(old, 'handed over: effect')).map(({ key }) => key)).toEqual(['young']);
   });
@@ -96,7 +96,7 @@ describe('the lease of a job', () => {
     expect(row.left).toBeLessThanOrEqual(15);
     expect(lease).toMatchObject({ aborted: false });
     mayEnd.open();
-    await expect.poll(() => jobRows(test, 'alive')).toEqual([]);
+    await expect.poll(() => jobRows(test, 'alive'), { timeout: 10_000 }).toEqual([]);
   });
 });
 

@@ -21,7 +21,7 @@ describe('asking for a job', () => {
     });
     await enqueue(test, { kind: 'once', payload: { number: 7 } });
     await opened;
-    await expect.poll(() => jobRows(test, 'once')).toEqual([]);
+    await expect.poll(() => jobRows(test, 'once'), { timeout: 10_000 }).toEqual([]);
     expect(seen).toEqual([{ payload: { number: 7 }, attempts: 1 }]);
   });
 
@@ -89,14 +89,16 @@ describe('a job that fails', () => {
     );
     await enqueue(test, { kind: 'retried' });
     for (const attempt of [1, 2]) {
-      await expect.poll(async () => (await jobRows(test, 'retried'))[0]?.failure).toBe(`failure number ${attempt}`);
+      await expect
+        .poll(async () => (await jobRows(test, 'retried'))[0]?.failure, { timeout: 10_000 })
+        .toBe(`failure number ${attempt}`);
       const [row] = await jobRows(test, 'retried');
       expect(row).toMatchObject({ attempts: attempt, leased_until: null, failed_at: null });
       expect(row?.due_in).toBeGreaterThan(attempt * 1000 - 30);
       expect(row?.due_in).toBeLessThanOrEqual(attempt * 1000);
       await test.dataSource.query(`update job set run_at = now() where kind = 'retried'`);
     }
-    await expect.poll(() => jobRows(test, 'retried')).toEqual([]);
+    await expect.poll(() => jobRows(test, 'retried'), { timeout: 10_000 }).toEqual([]);
     expect(attempts).toEqual([1, 2, 3]);
   });
 
@@ -108,7 +110,9 @@ describe('a job that fails', () => {
       throw new Error('no way');
     });
     await enqueue(test, { kind: 'hopeless' });
-    await expect.poll(async () => (await jobRows(test, 'hopeless'))[0]?.failed_at).toEqual(expect.any(Date));
+    await expect
+      .poll(async () => (await jobRows(test, 'hopeless'))[0]?.failed_at, { timeout: 10_000 })
+      .toEqual(expect.any(Date));
     expect((await jobRows(test, 'hopeless'))[0]).toMatchObject({ failure: 'no way', attempts: 1, leased_until: null });
     expect(log).toEqual([expect.stringContaining('A job of kind hopeless was given up')]);
 
@@ -133,7 +137,7 @@ describe('a job that fails', () => {
       { retryAfter: () => 0 },
     );
     await enqueue(test, { kind: name });
-    await expect.poll(() => jobRows(test, name)).toEqual([]);
+    await expect.poll(() => jobRows(test, name), { timeout: 10_000 }).toEqual([]);
     expect((await jobRows(test, 'effect')).map(({ key }) => key)).toEqual(['2']);
   });
 
@@ -183,7 +187,7 @@ describe('jobs of one kind', () => {
     await lock.commitTransaction();
     await lock.release();
 
-    await expect.poll(() => now).toBe(2);
+    await expect.poll(() => now, { timeout: 10_000 }).toBe(2);
     for (const { open } of gates) {
       open();
       await Promise.resolve();

@@ -90,7 +90,9 @@ describe('a mail that the server will never take', () => {
     const id = await writeMail(test, { to: 'gone@example.org' });
     const row = await untilOutbox(test, id, ({ failed_at: failedAt }) => failedAt !== null);
     expect(row).toMatchObject({ failure: say, sent_at: null, attempts: null });
-    await expect.poll(() => log).toEqual([expect.stringContaining('A mail was given up: see the command `mail list`')]);
+    await expect
+      .poll(() => log, { timeout: 10_000 })
+      .toEqual([expect.stringContaining('A mail was given up: see the command `mail list`')]);
     expect(log[0]).toContain(code);
     expect(log[0]).toContain(id);
     expect(log[0]).not.toMatch(/gone@|no such user|do not like/);

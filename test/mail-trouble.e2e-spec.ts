@@ -59,7 +59,9 @@ describe('a mail server in trouble', () => {
       await unpause(test);
       await smtp.connected(before + 1 + probe);
     }
-    await expect.poll(async () => (await attempts()).reduce((sum, count) => sum + count, 0)).toBe(4);
+    await expect
+      .poll(async () => (await attempts()).reduce((sum, count) => sum + count, 0), { timeout: 10_000 })
+      .toBe(4);
     expect({ connections: smtp.connections - before, atOnce: smtp.mostAtOnce }).toEqual({ connections: 4, atOnce: 1 });
     // A mail that failed stands behind the others that are due: the first one was, before they were written.
     expect(await attempts()).toEqual([2, 1, 1, 0, 0, 0, 0, 0]);

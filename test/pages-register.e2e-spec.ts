@@ -9,6 +9,7 @@ import {
   registerClient,
   type TestClient,
 } from './support/flows.js';
+import { mailsAreOut } from './support/mail-flows.js';
 import { ACCEPT_HTML, expectPage, formsOf, linksOf, queryOf, textOf } from './support/pages.js';
 
 const STATE = 'a&b=c#d\n\u{1f4a1}';
@@ -127,6 +128,7 @@ describe('POST /register', () => {
   });
 
   it('names every problem beside its field and keeps what was typed, but the password', async () => {
+    await mailsAreOut(test);
     const before = await countRows(test);
     const answer = await send({ username: 'a"<b>', email: 'nonsense<', password: 'secret1' }, query);
     const html = expectPage(answer, 422);
@@ -213,6 +215,7 @@ describe('POST /register', () => {
     ['Origin null', { Origin: 'null' }],
     ['Sec-Fetch-Site cross-site', { 'Sec-Fetch-Site': 'cross-site' }],
   ])('refuses a form of another site: %s', async (_, headers) => {
+    await mailsAreOut(test);
     const before = await countRows(test);
     const person = await send(complete('victim')).set(headers);
     expect(textOf(expectPage(person, 403))).toContain('Cross-site request refused');

@@ -91,6 +91,7 @@ describe('registering where staff decides', () => {
     const [{ id }] = await test.dataSource.query(`select id from "user" where username = 'applicant'`);
     expect((await journalOfUser(test, id)).filter((type) => !/^login|^token/.test(type))).toEqual([
       'account.created',
+      'email.confirmation_sent',
       'email.confirmed',
       'account.approved',
     ]);

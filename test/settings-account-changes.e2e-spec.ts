@@ -20,7 +20,6 @@ const NEW = 'a new battery';
 
 let smtp: SmtpListener;
 let test: TestApp;
-let plain: TestApp;
 let client: TestClient;
 beforeAll(async () => {
   smtp = await startSmtp();
@@ -28,12 +27,10 @@ beforeAll(async () => {
     config.smtpUrl = smtp.url;
     config.accounts.blocked_email_domains = ['blocked.example'];
   });
-  plain = await startApp((config) => (config.registrations.email_required = false), test.database);
   await test.listen();
   client = await registerClient(test);
 });
 afterAll(async () => {
-  await plain.close();
   await test.close();
   await smtp.close();
 });
@@ -188,6 +185,13 @@ describe('POST /settings/account/email, while mail is on', () => {
 });
 
 describe('POST /settings/account/email, without mail', () => {
+  // Not before: it would take the others' mails and write them to files.
+  let plain: TestApp;
+  beforeAll(async () => {
+    plain = await startApp((config) => (config.registrations.email_required = false), test.database);
+  });
+  afterAll(() => plain.close());
+
   it('changes the address at once, or takes it away', async () => {
     const { person, browser } = await arrive(plain);
     const email = newAddress();

@@ -25,6 +25,7 @@ export type AuditType =
   | 'consent.denied'
   | 'email.change_requested'
   | 'email.changed'
+  | 'email.confirmation_sent'
   | 'email.confirmed'
   | 'email.corrected'
   | 'email.restored'

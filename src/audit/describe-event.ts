@@ -19,6 +19,7 @@ const WORDS: Record<AuditType, string> = {
   'consent.denied': 'You did not let an app use your account',
   'email.change_requested': 'A change of your e-mail address was asked for',
   'email.changed': 'Your e-mail address was changed',
+  'email.confirmation_sent': 'A link to confirm your e-mail address was sent',
   'email.confirmed': 'Your e-mail address was confirmed',
   'email.corrected': 'The e-mail address of your registration was corrected',
   'email.restored': 'A change of your e-mail address was undone',

@@ -48,6 +48,7 @@ export class ConfirmationController {
   @Post('v1/emails/confirmations')
   @HttpCode(200)
   @UnconfirmedUserToken()
+  @LimitedByAddress('mail_requests')
   @ApiConsumes(...BODY_TYPES)
   @ApiOperation({ summary: 'Send the confirmation mail again, to another address if the first was wrong.' })
   @ApiOkResponse({ schema: { example: {} } })

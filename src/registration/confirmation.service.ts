@@ -55,6 +55,7 @@ export class ConfirmationService implements OnModuleInit {
     if (present?.email !== user.email || !isAwaited(present)) return;
     const wanted = { userId: user.id, purpose: 'confirm_registration', address: user.email } as const;
     const { token, expiresAt } = await this.tokens.issue({ ...wanted, life: MAIL_TOKEN_LIFE.confirm_registration }, tx);
+    await this.audit.record({ type: 'email.confirmation_sent', userId: user.id }, client, tx);
     await this.notices.tell('confirm_registration', user.id, client, tx, { token, until: expiresAt.toISOString() });
   }
 

@@ -119,7 +119,13 @@ export class PasswordCheckService {
 
   /** A new password begins with no failures against it. */
   async forgiveAccount({ id, username, email }: User): Promise<void> {
-    const identifiers = email === null ? [username] : [username, email];
+    const spellings = [
+      username,
+      `@${username}`,
+      `${username}@${this.config.domain}`,
+      `@${username}@${this.config.domain}`,
+    ];
+    const identifiers = email === null ? spellings : [...spellings, email];
     await Promise.all([
       ...identifiers.map((identifier) => this.limits.clear('password_identifier', identifier)),
       this.limits.clear('password_account', id),

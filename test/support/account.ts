@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { expect } from 'vitest';
+import { poolOf } from '../../src/database/pool.js';
 import type { TestApp } from './app.js';
 import {
   approve,
@@ -159,6 +160,13 @@ export async function expectNoFoothold(test: TestApp, client: TestClient, id: st
 export async function rowsOf({ dataSource }: TestApp, table: string, id: string): Promise<number> {
   const [row] = await dataSource.query(`select count(*) from "${table}" where user_id = $1`, [id]);
   return row.count;
+}
+
+/** Lets statements wait for longer than a request may, so that a race can be set up also while the machine is busy. */
+export function waitPatiently({ dataSource }: TestApp): void {
+  const pool = poolOf(dataSource) as pg.Pool & { _clients: { connectionParameters: { query_timeout: number } }[] };
+  Object.assign(pool.options, { query_timeout: 10_000 });
+  for (const { connectionParameters } of pool._clients) connectionParameters.query_timeout = 10_000;
 }
 
 /** Holds a person's row, so that a test can have requests wait for it in the order in which they come. */

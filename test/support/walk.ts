@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { Adjust, TestApp } from './app.js';
 import { launchBrowser, newProfile, startListeningApp } from './browser.js';
 import { PASSWORD } from './flows.js';
@@ -42,12 +42,11 @@ export class Visitor {
     readonly page: Page,
     /** What the console of the browser reported. */
     readonly complaints: string[],
-    private readonly context: BrowserContext,
   ) {}
 
   static async arrive(house: House, options: BrowserContextOptions = {}): Promise<Visitor> {
     const { context, complaints } = await newProfile(house.browser, options);
-    return new Visitor(house, await context.newPage(), complaints, context);
+    return new Visitor(house, await context.newPage(), complaints);
   }
 
   /** Opens one of our pages. */
@@ -118,9 +117,5 @@ export class Visitor {
   async overflow(): Promise<number> {
     await this.page.waitForLoadState('load');
     return this.page.evaluate('document.documentElement.scrollWidth - innerWidth');
-  }
-
-  leave(): Promise<void> {
-    return this.context.close();
   }
 }
