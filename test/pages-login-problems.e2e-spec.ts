@@ -25,7 +25,11 @@ describe('GET /oauth/authorize with the error of a form post', () => {
     ['login_required', undefined, 'Please sign in to go on.'],
     ['access_denied', undefined, 'This account may not sign in.'],
     ['access_denied', 'account_is_disabled', 'This account was disabled by the people who run this instance.'],
-    ['access_denied', 'missing_confirmed_email', 'Confirm your e-mail address before you sign in: we have sent you the link again.'],
+    [
+      'access_denied',
+      'missing_confirmed_email',
+      'Confirm your e-mail address before you sign in: we have sent you the link again.',
+    ],
     ['access_denied', 'awaiting_approval', 'This account still waits for somebody to approve it.'],
     ['access_denied', 'password_reset_required', 'This account needs a new password before it can sign in.'],
     ['access_denied', 'constructor', 'This account may not sign in.'],

@@ -92,6 +92,8 @@ describe('registering where staff decides', () => {
     expect((await journalOfUser(test, id)).filter((type) => !/^login|^token/.test(type))).toEqual([
       'account.created',
       'email.confirmation_sent',
+      // Once more, when they sign in before they have confirmed.
+      'email.confirmation_sent',
       'email.confirmed',
       'account.approved',
     ]);

@@ -1,16 +1,17 @@
 import type { VNode } from 'preact';
 import type { Config } from '../config/config.js';
+import type { Refusal } from './errors.js';
 import { Document } from './html-document.js';
 
 /** The page of a refusal: the same status and sentence as the JSON answer (contract.md §0.6), and what a person can do. */
-export function errorPage(config: Config, status: number, sentence: string): VNode {
-  const { heading, advice } = explain(status);
+export function errorPage(config: Config, status: number, { code, message }: Refusal): VNode {
+  const { heading, advice } = code === 'link_invalid' ? USED_UP : explain(status);
   return (
     <Document title={heading} config={config}>
       <section class="card">
         <h1>{heading}</h1>
         <p class="notice problem" role="alert">
-          {sentence}
+          {message}
         </p>
         <p>{advice}</p>
         <p>
@@ -20,6 +21,11 @@ export function errorPage(config: Config, status: number, sentence: string): VNo
     </Document>
   );
 }
+
+const USED_UP = {
+  heading: 'This link is used up',
+  advice: 'Links from mails work once, and for a limited time. If you still need it, ask for a new one.',
+};
 
 function explain(status: number): { heading: string; advice: string } {
   switch (status) {

@@ -84,7 +84,7 @@ export class ErrorFilter implements ExceptionFilter {
     void reply.code(status).header('cache-control', 'no-store');
     if (access?.kind === 'browser' || (access === undefined && !request.url.startsWith('/api'))) {
       if (new Negotiator(request.raw).mediaType(['application/json', 'text/html']) === 'text/html') {
-        sendPage(reply, this.config, errorPage(this.config, status, refusal.message), { status });
+        sendPage(reply, this.config, errorPage(this.config, status, refusal), { status });
         return;
       }
     }
