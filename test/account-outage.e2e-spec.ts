@@ -77,7 +77,7 @@ describe.each(WORK)('%s, with the database', (_, prepare) => {
     work = await prepare(person);
     await posted(test);
   });
-  afterEach(() => direct.query('drop trigger if exists unwilling on mail_outbox; drop function if exists refuse'));
+  afterEach(() => direct.query('drop function if exists refuse cascade'));
 
   const state = async () => {
     const { attempt_budget: _budgets, ...counts } = await countRows(test);
@@ -98,14 +98,20 @@ describe.each(WORK)('%s, with the database', (_, prepare) => {
     expect(await state()).not.toEqual(before);
   });
 
-  it('unwilling to take the mail, does not happen either', async () => {
+  it.each([
+    ['take the mail', 'create trigger unwilling before insert on mail_outbox for each row'],
+    [
+      'commit',
+      'create constraint trigger unwilling after insert on audit_event deferrable initially deferred for each row',
+    ],
+  ])('unwilling to %s, does not happen, and nobody is told that it did', async (_what, trigger) => {
     await direct.query(`create function refuse() returns trigger language plpgsql as $$ begin
         raise exception 'disk full' using errcode = '53100'; end $$;
-      create trigger unwilling before insert on mail_outbox for each row execute function refuse()`);
+      ${trigger} execute function refuse()`);
     const before = await state();
     expect(await work()).toEqual(AWAY);
+    await direct.query('drop function refuse cascade');
     expect(await state()).toEqual(before);
-    await direct.query('drop trigger unwilling on mail_outbox');
     expect(await work()).toStrictEqual(DONE);
   });
 });

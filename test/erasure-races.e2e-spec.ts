@@ -58,6 +58,7 @@ describe('an erasure and what happens beside it', () => {
       .enqueue({ kind: 'erase_account', key: person.id, payload: { userId: person.id } }, dataSource.manager);
     await erasureOf(test, person);
     expect(await rowOf(test, person.id)).toEqual(before);
+    expect(await rowsOf(test, 'session', person.id)).toBe(1);
     expect(await eventsOf(test, person)).not.toContain('account.erased');
   });
 
@@ -67,6 +68,7 @@ describe('an erasure and what happens beside it', () => {
     await test.dataSource.query(`update job set run_at = now() where key = $1`, [person.id]);
     await erasureOf(test, person);
     expect(await rowOf(test, person.id)).toMatchObject({ email: person.email, erased_at: null });
+    expect(await rowsOf(test, 'session', person.id)).toBe(1);
   });
 
   it.each([

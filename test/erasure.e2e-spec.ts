@@ -13,7 +13,7 @@ import {
 import { deleteAccount, erasureOf, eventsOf, letGraceEnd } from './support/account-ending.js';
 import { linkTo, mailsOf, posted, requestChange, titles, useLink } from './support/account-mails.js';
 import { startApp, type TestApp } from './support/app.js';
-import { requestBackup } from './support/backups.js';
+import { requestBackup, waitFor } from './support/backups.js';
 import { clientToken, outcomeOf, PASSWORD, registerClient, type TestClient } from './support/flows.js';
 import { type SmtpListener, startSmtp } from './support/smtp.js';
 
@@ -139,6 +139,25 @@ describe('the erasure of an account (contract.md §5.9)', () => {
       'select count(*) from access_token t where not exists (select from session s where s.id = t.session_id)',
     );
     expect(tokens.count).toBe(0);
+  });
+
+  it('goes on where it was interrupted', async () => {
+    const person = await newPerson(test, client);
+    await test.dataSource.query(`create function refuse() returns trigger language plpgsql as $$ begin
+        raise exception 'disk full' using errcode = '53100'; end $$;
+      create trigger unwilling before delete on session for each row execute function refuse()`);
+    await deleteAccount(test, person);
+    await posted(test);
+    await letGraceEnd(test, person);
+    const failures = () =>
+      test.dataSource.query('select failure from job where key = $1 and failure is not null', [person.id]);
+    await waitFor(failures, ({ length }) => length > 0);
+    expect(await traces(person)).toEqual(['audit_event', 'session']);
+    await test.dataSource.query('drop function refuse cascade');
+    await letGraceEnd(test, person);
+    await erasureOf(test, person);
+    expect(await traces(person)).toEqual(['audit_event']);
+    expect((await eventsOf(test, person)).filter((type) => type === 'account.erased')).toHaveLength(1);
   });
 
   it('leaves a mail that could not be sent yet, because it tells the person of the deletion', async () => {

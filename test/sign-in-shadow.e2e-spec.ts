@@ -116,6 +116,30 @@ describe('a sign-in whose password was checked before a change of it was committ
   });
 });
 
+describe('a sign-in that stopped at the reactivation in that shadow', () => {
+  it('does not bring the account back', async () => {
+    await endings(test).disable(id, 'owner', null);
+    const user = (await test.app.get(UsersService).find(id))!;
+    const token = await test.dataSource.transaction((tx) => test.app.get(PasswordResetService).issue(user, tx));
+    // The reset waits here, when what was begun before has been swept away, and its end is not yet to be seen.
+    const roadblock = await Roadblock.put(test, 'lock table mail_outbox in share mode');
+    const form = { token, password: NEW_PASSWORD };
+    const resetting = begin(test.http.post('/api/auth/reset').type('form').send(form));
+    await roadblock.queue(1);
+    const late = await stopAtReactivation(test, client, name, { state: 'a state' });
+    await roadblock.lift();
+    expect(redirectOf(await resetting).sent).toEqual({ success: 'true' });
+    const answer = await reactivate(test, late);
+    expect(redirectOf(answer).sent).toEqual({
+      ...query,
+      error: 'invalid_grant',
+      error_description: 'Please sign in again',
+    });
+    expect(cookiesOf(answer)).toEqual([]);
+    expect(await stateOf(test, id)).toMatchObject({ disabled: true });
+  });
+});
+
 describe('a sign-in that is under way when everything ends (contract.md §4.5)', () => {
   const approve = ({ cookie, code } = browser) => {
     const { client_id, redirect_uri } = client;

@@ -89,7 +89,7 @@ export class AccountEndingService {
       [userId],
     );
     if (changed.length === 0) return false;
-    // An erasure that has just begun does not commit either: its job is gone.
+    // Another deletion asks for another job, with a whole grace.
     await this.jobs.cancel(ERASE_JOB, userId, tx);
     await this.tokens.revoke(userId, ['cancel_deletion'], tx);
     await this.audit.record({ type: 'account.deletion_cancelled', userId }, client, tx);

@@ -2,14 +2,12 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { purge } from '../database/purge.js';
 import { backoff, type RunningJob } from '../jobs/job-kind.js';
 import { JobsService } from '../jobs/jobs.service.js';
 
 /** The kind of the jobs that erase accounts; the key of one is the account's id. */
 export const ERASE_JOB = 'erase_account';
-
-/** Sessions that one statement removes: an account may have thousands, and no statement may take long. */
-const BATCH = 1000;
 
 /** What a person leaves behind in other tables; the journal is kept for its 90 days, against abuse. */
 const PERSONAL = [
@@ -21,6 +19,18 @@ const PERSONAL = [
   // What still waits tells the person of the deletion itself; the outbox purges it.
   'delete from mail_outbox where user_id = $1 and (sent_at is not null or failed_at is not null)',
 ];
+
+/**
+ * Ended sessions have no index by person, and there may be thousands, so that this may take long: it is a commit of its
+ * own. It looks for itself whether the erasure stands.
+ */
+const SESSIONS = `
+  with ended as (
+    delete from session s using "user" u where s.user_id = $1 and u.id = s.user_id and u.erased_at is not null returning s.id
+  ), access as (
+    delete from access_token t using ended where t.session_id = ended.id
+  )
+  delete from refresh_token r using ended where r.session_id = ended.id`;
 
 /** Erases deleted accounts when their grace is over: all but the bare name, which stays taken (contract.md §5.9). */
 @Injectable()
@@ -41,37 +51,24 @@ export class ErasureWorker implements OnModuleInit {
     });
   }
 
-  private async erase(job: RunningJob<{ userId: string }>): Promise<void> {
-    const { userId } = job.payload;
-    await this.dataSource.transaction(async (tx) => {
-      // Somebody who came back at the last moment is not erased.
-      const [erased] = await tx.query(
-        `update "user" set email = null, email_verified_at = null, password_hash = null, role = 'user', display_name = '',
-           note = '', locale = null, registration_reason = null, disabled_at = null, disabled_by_staff = false,
-           approval_pending = false, confirmation_pending = false, password_reset_required = false, erased_at = now(),
-           credential_epoch = credential_epoch + 1
-         where id = $1 and deletion_due_at <= now() and erased_at is null returning id`,
-        [userId],
-      );
-      if (erased.length > 0) {
-        for (const statement of PERSONAL) await tx.query(statement, [userId]);
-        await eraseSessions(userId, tx);
-        await this.audit.record({ type: 'account.erased', userId }, null, tx);
-      }
-      await job.complete(tx);
-    });
+  /** The job is done when both parts are; each may be repeated. */
+  private async erase({ payload: { userId } }: RunningJob<{ userId: string }>): Promise<void> {
+    await this.dataSource.transaction((tx) => this.erasePerson(userId, tx));
+    await purge(this.dataSource, SESSIONS, [userId]);
   }
-}
 
-async function eraseSessions(userId: string, tx: EntityManager): Promise<void> {
-  for (;;) {
-    const [ended] = await tx.query(
-      `delete from session where id in (select id from session where user_id = $1 limit ${BATCH}) returning id`,
+  private async erasePerson(userId: string, tx: EntityManager): Promise<void> {
+    // Somebody who came back at the last moment is not erased.
+    const [erased] = await tx.query(
+      `update "user" set email = null, email_verified_at = null, password_hash = null, role = 'user', display_name = '',
+         note = '', locale = null, registration_reason = null, disabled_at = null, disabled_by_staff = false,
+         approval_pending = false, confirmation_pending = false, password_reset_required = false, erased_at = now(),
+         credential_epoch = credential_epoch + 1
+       where id = $1 and deletion_due_at <= now() and erased_at is null returning id`,
       [userId],
     );
-    if (ended.length === 0) return;
-    const ids = ended.map(({ id }: { id: number }) => id);
-    await tx.query('delete from access_token where session_id = any($1)', [ids]);
-    await tx.query('delete from refresh_token where session_id = any($1)', [ids]);
+    if (erased.length === 0) return;
+    for (const statement of PERSONAL) await tx.query(statement, [userId]);
+    await this.audit.record({ type: 'account.erased', userId }, null, tx);
   }
 }

@@ -6,7 +6,7 @@ import { poolOf } from './pool.js';
 const PURGE_LIMIT_MS = 60_000;
 
 /** Runs one statement that removes what has ended, with more time than a request's. */
-export async function purge(dataSource: DataSource, text: string): Promise<void> {
-  const statement: QueryConfig & { query_timeout: number } = { text, query_timeout: PURGE_LIMIT_MS };
+export async function purge(dataSource: DataSource, text: string, values: unknown[] = []): Promise<void> {
+  const statement: QueryConfig & { query_timeout: number } = { text, values, query_timeout: PURGE_LIMIT_MS };
   await poolOf(dataSource).query(statement);
 }
