@@ -43,7 +43,7 @@ describe.skipIf(NO_BROWSER !== null)('a new person with a browser', () => {
   it('is told that an old link is dead, without a way into it', async () => {
     const [old] = house.smtp.mails;
     await dora.open(house.smtp.linkOf(old!));
-    await dora.reads('Nothing here');
+    await dora.reads('This link is used up');
     await dora.sees('This link is no longer valid');
     expect(await dora.page.getByRole('button').count()).toBe(0);
   });

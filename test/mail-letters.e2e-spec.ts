@@ -34,6 +34,10 @@ const TELLS: Record<TemplateName, { subject: string; tells: RegExp[]; link?: 'ac
     subject: 'Somebody asked to use your mail address at Little Pond',
     tells: [/belongs to your account alice/, /nothing was changed/],
   },
+  address_replaced: {
+    subject: 'Your mail address at Little Pond was changed',
+    tells: [/to new@example\.org\./, /tell the people who run Little Pond/],
+  },
   address_restored: {
     subject: 'The change of your mail address at Little Pond was taken back',
     tells: [/earlier address is in use again/, /needs a new password/],

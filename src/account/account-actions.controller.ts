@@ -5,6 +5,7 @@ import { ApiFailures } from '../common/api-failures.js';
 import { BODY_TYPES } from '../common/body-types.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
 import { QueryOrBody, Speaks } from '../common/route-config.js';
+import { LimitedByFailures } from '../limits/limited.js';
 import { Caller, CallingUser, type Principal, type SignedInUser } from '../sessions/principal.js';
 import { PasswordCheckService } from '../users/password-check.service.js';
 import { AccountEndingService } from './account-ending.service.js';
@@ -29,10 +30,11 @@ export class AccountActionsController {
   @Post('change_password')
   @HttpCode(200)
   @UserToken('write:accounts')
+  @LimitedByFailures('password_address')
   @ApiConsumes(...BODY_TYPES)
   @ApiOperation({ summary: 'Change the password; every session but the calling one ends.' })
   @ApiOkResponse({ type: ActionResponse })
-  @ApiFailures(400, 401, 403, 429)
+  @ApiFailures(400, 401, 403)
   async changePassword(
     @Body() body: ChangePasswordBody,
     @CallingUser() user: SignedInUser,
@@ -46,12 +48,13 @@ export class AccountActionsController {
   @Post('change_email')
   @HttpCode(200)
   @UserToken('write:accounts')
+  @LimitedByFailures('password_address')
   @ApiConsumes(...BODY_TYPES)
   @ApiOperation({
     summary: 'Change the e-mail address; where mail is on, a link sent to the new one makes the change.',
   })
   @ApiOkResponse({ type: ActionResponse })
-  @ApiFailures(400, 401, 403, 429)
+  @ApiFailures(400, 401, 403)
   async changeEmail(
     @Body() body: ChangeEmailBody,
     @CallingUser() user: SignedInUser,
@@ -65,12 +68,13 @@ export class AccountActionsController {
   @Post('disable_account')
   @HttpCode(200)
   @UserToken('write:accounts')
+  @LimitedByFailures('password_address')
   @QueryOrBody()
   @ApiConsumes(...BODY_TYPES)
   @ApiBody({ type: PasswordParameters })
   @ApiOperation({ summary: 'Disable the account until its owner signs in again.' })
   @ApiOkResponse({ type: ActionResponse })
-  @ApiFailures(400, 401, 403, 429)
+  @ApiFailures(400, 401, 403)
   async disable(
     @MergedParameters() { password = '' }: PasswordParameters,
     @CallingUser() user: SignedInUser,
@@ -84,12 +88,13 @@ export class AccountActionsController {
   @Post('delete_account')
   @HttpCode(200)
   @UserToken('write:accounts')
+  @LimitedByFailures('password_address')
   @QueryOrBody()
   @ApiConsumes(...BODY_TYPES)
   @ApiBody({ type: PasswordParameters })
   @ApiOperation({ summary: 'Delete the account; for some days its owner can take that back.' })
   @ApiOkResponse({ type: ActionResponse })
-  @ApiFailures(400, 401, 403, 429)
+  @ApiFailures(400, 401, 403)
   async delete(
     @MergedParameters() { password = '' }: PasswordParameters,
     @CallingUser() user: SignedInUser,

@@ -146,7 +146,7 @@ export class ChangeEmailService {
     await this.dataSource.transaction(async (tx) => {
       await this.users.demandEpoch(user, tx);
       await this.audit.record({ type: 'email.change_requested', userId: user.id }, client, tx);
-      await this.replace(user.id, email, false, client, tx);
+      if (email !== user.email) await this.replace(user.id, email, false, client, tx);
     });
   }
 
@@ -157,18 +157,41 @@ export class ChangeEmailService {
     client: ClientInfo,
     tx: EntityManager,
   ): Promise<void> {
-    const { email: before } = await tx.findOneByOrFail(User, { id: userId });
+    const { email: before, emailVerifiedAt } = await tx.findOneByOrFail(User, { id: userId });
     if (email !== null && (await this.users.isAddressTaken(email, userId, tx))) throw new AddressTaken();
+    const isGoingHome = await this.endLaterUndos(userId, email, tx);
     await writeAddress(tx, userId, email, isVerified);
     await this.tokens.revoke(userId, ['confirm_address', 'reset_password'], tx);
     // Unfinished sign-ins do not outlive the way back into the account (contract.md §4.5).
     await tx.query('delete from pending_sign_in where user_id = $1', [userId]);
     await this.audit.record({ type: 'email.changed', userId }, client, tx);
     if (before === null || before === email) return;
+    const details = { to: before, ...(email !== null && { address: email }) };
+    // Nobody proved the old address, so that it may be a stranger's: it is told, and gets no key to the account.
+    const isUnproved = emailVerifiedAt === null && this.config.confirmsEmail;
+    if (isGoingHome || isUnproved) return this.notices.tell('address_replaced', userId, client, tx, details);
     const undo = { userId, purpose: 'undo_address', address: before, life: MAIL_TOKEN_LIFE.undo_address } as const;
     const { token, expiresAt } = await this.tokens.issue(undo, tx);
-    const details = { to: before, token, until: expiresAt.toISOString(), ...(email !== null && { address: email }) };
-    await this.notices.tell('address_changed', userId, client, tx, details);
+    await this.notices.tell('address_changed', userId, client, tx, {
+      ...details,
+      token,
+      until: expiresAt.toISOString(),
+    });
+  }
+
+  /**
+   * An address that can still be taken back is on its way home: whatever came in between, which may have been a thief's,
+   * has no claim. False when it is new.
+   */
+  private async endLaterUndos(userId: string, email: string | null, tx: EntityManager): Promise<boolean> {
+    const [ended] = await tx.query(
+      `delete from mail_token where user_id = $1 and purpose = 'undo_address' and created_at >= (
+         select min(created_at) from mail_token
+         where user_id = $1 and purpose = 'undo_address' and address = $2 and expires_at > now())
+       returning hash`,
+      [userId, email],
+    );
+    return ended.length > 0;
   }
 }
 

@@ -1,13 +1,12 @@
 import { type BeforeApplicationShutdown, Injectable, Logger } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { Pool } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { isDatabaseAway } from '../common/database-errors.js';
 import { poolOf } from '../database/pool.js';
 import { type JobKind, LeaseLost, type RunningJob } from './job-kind.js';
-
-/** A worker that says nothing for so long has lost its jobs (security.md D1). */
-const LEASE = `interval '15 seconds'`;
+import { type ClaimedJob, claimJobs, releaseFailed, releaseLease, renewLeases } from './leases.js';
 
 /** How often a worker says that it is alive, in milliseconds. */
 const HEARTBEAT_MS = 5000;
@@ -36,13 +35,6 @@ interface Held {
   kind: string;
   lease: AbortController;
   done: Promise<void>;
-}
-
-interface ClaimedRow<Payload> {
-  id: number;
-  payload: Payload;
-  attempts: number;
-  createdAt: Date;
 }
 
 /**
@@ -111,6 +103,16 @@ export class JobsService implements BeforeApplicationShutdown {
     await Promise.all([...this.running].map(([job, { lease }]) => this.release(job, lease)));
   }
 
+  /** What was given up is the operator's to look at for a month. */
+  @Interval(3_600_000)
+  async purge(): Promise<void> {
+    try {
+      await this.pool.query(`delete from job where failed_at < now() - interval '30 days'`);
+    } catch (err) {
+      this.log.warn({ err }, 'Jobs that were given up could not be purged now');
+    }
+  }
+
   /** One look at a time: two would count the same free places. */
   private poll(): void {
     if (this.looking) {
@@ -132,30 +134,13 @@ export class JobsService implements BeforeApplicationShutdown {
     const free = kind.concurrency - [...this.running.values()].filter((held) => held.kind === kind.name).length;
     if (free <= 0 || this.timers.length === 0) return;
     try {
-      for (const row of await this.claim<Payload>(kind.name, free)) this.begin(kind, row);
+      for (const row of await claimJobs<Payload>(this.pool, kind.name, free)) this.begin(kind, row);
     } catch (err) {
       if (!isDatabaseAway(err)) this.log.error({ err }, `Jobs of kind ${kind.name} could not be taken`);
     }
   }
 
-  private async claim<Payload>(kind: string, most: number): Promise<ClaimedRow<Payload>[]> {
-    const { rows } = await this.pool.query<ClaimedRow<Payload>>({
-      name: 'claim_jobs',
-      // Materialized: as a plain subquery it may be run again for each row, and then more than the limit are taken.
-      text: `
-        with due as materialized (
-          select id from job
-          where kind = $1 and failed_at is null and run_at <= now() and (leased_until is null or leased_until < now())
-          order by run_at, id limit $2 for update skip locked)
-        update job set attempts = attempts + 1, leased_until = now() + ${LEASE}
-        from due where job.id = due.id
-        returning job.id, payload, attempts, created_at as "createdAt"`,
-      values: [kind, most],
-    });
-    return rows;
-  }
-
-  private begin<Payload extends object>(kind: JobKind<Payload>, row: ClaimedRow<Payload>): void {
+  private begin<Payload extends object>(kind: JobKind<Payload>, row: ClaimedJob<Payload>): void {
     const lease = new AbortController();
     let completed = false;
     const job: RunningJob<Payload> = {
@@ -195,15 +180,9 @@ export class JobsService implements BeforeApplicationShutdown {
   ): Promise<void> {
     if (error instanceof LeaseLost) return;
     const seconds = job.signal.aborted ? 0 : kind.retryAfter(job, error);
-    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500);
     if (seconds === null) this.log.error({ err: error, job: job.id }, `A job of kind ${kind.name} was given up`);
     try {
-      await this.pool.query(
-        `update job set leased_until = null, failure = $3, failed_at = case when $4::float8 is null then now() end,
-           run_at = now() + make_interval(secs => coalesce($4::float8, 0))
-         where id = $1 and attempts = $2`,
-        [job.id, job.attempts, reason, seconds],
-      );
+      await releaseFailed(this.pool, job, error instanceof Error ? error.message : String(error), seconds);
     } catch (err) {
       // Its lease runs out by itself.
       this.log.warn({ err, job: job.id }, 'The failure of a job could not be noted');
@@ -213,10 +192,7 @@ export class JobsService implements BeforeApplicationShutdown {
   private async release(job: RunningJob<object>, lease: AbortController): Promise<void> {
     lease.abort(new LeaseLost());
     try {
-      await this.pool.query('update job set leased_until = null where id = $1 and attempts = $2', [
-        job.id,
-        job.attempts,
-      ]);
+      await releaseLease(this.pool, job);
     } catch {
       // Its lease runs out by itself.
     }
@@ -226,13 +202,10 @@ export class JobsService implements BeforeApplicationShutdown {
     const jobs = [...this.running];
     if (jobs.length === 0) return;
     try {
-      const { rows } = await this.pool.query<{ id: number }>(
-        `update job set leased_until = now() + ${LEASE}
-         from unnest($1::bigint[], $2::int[]) as held (id, attempts)
-         where job.id = held.id and job.attempts = held.attempts returning job.id`,
-        [jobs.map(([{ id }]) => id), jobs.map(([{ attempts }]) => attempts)],
+      const held = await renewLeases(
+        this.pool,
+        jobs.map(([job]) => job),
       );
-      const held = new Set(rows.map(({ id }) => id));
       for (const [job, { lease }] of jobs) if (!held.has(job.id)) lease.abort(new LeaseLost());
     } catch (err) {
       this.log.warn({ err }, 'The leases of running jobs could not be renewed');

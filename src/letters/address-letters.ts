@@ -51,6 +51,18 @@ export const ADDRESS_LETTERS = {
     },
   }),
 
+  // To an address that cannot take the change back.
+  address_replaced: ({ username, address = 'another one' }, { title, contact }) => ({
+    subject: `Your mail address at ${title} was changed`,
+    paragraphs: [
+      `The mail address of your account ${username} was changed from this one to ${address}. From now on our mails go there.`,
+    ],
+    tellsCircumstances: true,
+    otherwise: {
+      text: `If this was not you: tell the people who run ${title}${contact === null ? '' : `, at ${contact}`}.`,
+    },
+  }),
+
   // Goes to both addresses.
   address_restored: ({ username }, links) => ({
     subject: `The change of your mail address at ${links.title} was taken back`,

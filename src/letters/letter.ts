@@ -90,6 +90,7 @@ export type TemplateName =
   | 'address_change_requested'
   | 'address_changed'
   | 'address_in_use'
+  | 'address_replaced'
   | 'address_restored'
   | 'backup_ready'
   | 'client_may_write'

@@ -167,7 +167,7 @@ export class AuthorizationCodesService {
       }
       const [ended] = await endSessions(tx, 'id = $1', [row.sessionId]);
       await this.audit.record({ type: 'code.reused', userId: row.userId, applicationId }, client, tx);
-      if (ended) await this.notices.tell('session_reused', row.userId, client, tx);
+      if (ended) await this.notices.tell('session_reused', row.userId, client, tx, { applicationId });
     });
   }
 

@@ -120,7 +120,7 @@ export class SessionsService {
       const [ended] = await endSessions(tx, 'id = $1', [found.sessionId]);
       if (!ended) return;
       await this.audit.record({ type: 'refresh.reused', ...ended }, client, tx);
-      await this.notices.tell('session_reused', found.userId, client, tx);
+      await this.notices.tell('session_reused', found.userId, client, tx, { applicationId });
     });
   }
 

@@ -7,6 +7,8 @@ import { User } from './user.entity.js';
 
 /** What a notice tells besides when, from where and with which device. */
 export interface NoticeDetails extends Pick<Facts, 'app' | 'address' | 'until' | 'reason' | 'by'> {
+  /** The client program, where only its id is at hand. */
+  applicationId?: number | null;
   /** Another recipient than the address on file. */
   to?: string | null;
   /** Of the letter's link. */
@@ -24,7 +26,7 @@ export class NoticesService {
     userId: string,
     client: ClientInfo | null,
     tx: EntityManager,
-    { to, token, ...more }: NoticeDetails = {},
+    { to, token, applicationId = null, ...more }: NoticeDetails = {},
   ): Promise<void> {
     const user = await tx.findOneBy(User, { id: userId });
     if (!user) return;
@@ -33,8 +35,10 @@ export class NoticesService {
       ip: client?.ip ?? null,
       userAgent: client?.userAgent ?? null,
     };
+    const [app] =
+      applicationId === null ? [] : await tx.query('select name from application where id = $1', [applicationId]);
     const recipient = to === undefined ? user.email : to;
-    const facts: Facts = { username: user.username, ...circumstances, ...more };
+    const facts: Facts = { username: user.username, ...circumstances, ...(app && { app: app.name }), ...more };
     await this.mail.send({ template, to: recipient, userId, facts, ...(token !== undefined && { token }) }, tx);
   }
 }

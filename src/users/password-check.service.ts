@@ -130,6 +130,7 @@ export class PasswordCheckService {
       ...identifiers.map((identifier) => this.limits.clear('password_identifier', identifier)),
       this.limits.clear('password_account', id),
       this.limits.clear('password_streak', id),
+      this.limits.clear('password_long_run', id),
     ]);
   }
 
@@ -139,6 +140,7 @@ export class PasswordCheckService {
       this.limits.clear('password_identifier', identifier),
       this.limits.clear('password_account', account),
       this.limits.clear('password_streak', account),
+      this.limits.clear('password_long_run', account),
     ]);
   }
 }

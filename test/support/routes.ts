@@ -3,7 +3,9 @@ import { type Route, RouteTable } from '../../src/common/route-table.js';
 import type { TestApp } from './app.js';
 
 /** A route that takes an access token, and what it demands. */
-export type BearerRoute = Route & { access: { principal: string; scopes: readonly string[] } };
+export type BearerRoute = Route & {
+  access: { principal: string; scopes: readonly string[]; admitsUnconfirmed?: boolean };
+};
 
 /** Every route that takes an access token, with a value for each path parameter; what later rooms add joins by itself. */
 export function bearerRoutes({ app }: TestApp): BearerRoute[] {
