@@ -157,7 +157,9 @@ describe('the rules of change_password', () => {
     const person = await newPerson(test, client);
     const attempt = (password: string, new_password: string, new_password_confirmation: string) =>
       change(person, { password, new_password, new_password_confirmation });
+    await newEvents(test, person.id);
     expect(await attempt('wrong', '', 'x')).toStrictEqual(refused('Invalid password.'));
+    expect(await newEvents(test, person.id)).toEqual(['password.refused']);
     expect(await attempt(PASSWORD, '', 'x')).toStrictEqual(refused("New password can't be blank."));
     expect(await attempt(PASSWORD, 'short', 'x')).toStrictEqual(refused('New password does not match confirmation.'));
     expect(await attempt(PASSWORD, '1234567', '1234567')).toStrictEqual(

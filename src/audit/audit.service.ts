@@ -35,6 +35,7 @@ export type AuditType =
   | 'login.succeeded'
   | 'logout'
   | 'password.changed'
+  | 'password.refused'
   | 'password.reset'
   | 'password.reset_demanded'
   | 'password.reset_requested'

@@ -29,6 +29,7 @@ const WORDS: Record<AuditType, string> = {
   'login.succeeded': 'Signed in',
   logout: 'A browser signed out',
   'password.changed': 'Your password was changed',
+  'password.refused': 'Somebody signed in as you did not know the password when asked for it',
   'password.reset': 'A new password was set with a link from a mail',
   'password.reset_demanded': 'Staff asked for a new password',
   'password.reset_requested': 'A mail to set a new password was asked for',

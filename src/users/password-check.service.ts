@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
 import { type ClientInfo, networkOf } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
 import { type BudgetName, Config } from '../config/config.js';
@@ -33,6 +34,7 @@ export class PasswordCheckService {
     private readonly hasher: PasswordHasher,
     private readonly limits: LimitsService,
     private readonly notices: NoticesService,
+    private readonly audit: AuditService,
     private readonly config: Config,
     @InjectDataSource() private readonly dataSource: DataSource,
   ) {}
@@ -63,8 +65,9 @@ export class PasswordCheckService {
    */
   async demand(owner: { id: string; username: string }, password: string, client: ClientInfo): Promise<User> {
     const { person } = await this.verify(owner.username, password, client);
-    if (person?.id !== owner.id) throw new Refusal('rejected', 'Invalid password.');
-    return person;
+    if (person?.id === owner.id) return person;
+    await this.audit.record({ type: 'password.refused', userId: owner.id }, client);
+    throw new Refusal('rejected', 'Invalid password.');
   }
 
   /** Nobody's password is wrong after the time that somebody's takes, also while hashes of another server are about. */

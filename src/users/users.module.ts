@@ -14,7 +14,14 @@ import { UsersService } from './users.service.js';
 
 /** People with local accounts. */
 @Module({
-  imports: [TypeOrmModule.forFeature([MailToken, User]), AuditModule, LimitsModule, MailModule, PasswordsModule],
+  imports: [
+    TypeOrmModule.forFeature([MailToken, User]),
+    AuditModule,
+    AuditModule,
+    LimitsModule,
+    MailModule,
+    PasswordsModule,
+  ],
   providers: [UsersService, PasswordCheckService, MailTokensService, NoticesService, UserImportService],
   exports: [UsersService, PasswordCheckService, MailTokensService, NoticesService, UserImportService, PasswordsModule],
 })
