@@ -83,6 +83,11 @@ export async function seed(db: pg.Client): Promise<void> {
     `insert into browser_session (id, user_id, expires_at)
      select ${accountSql('n')}, ${accountSql('n')}, now() + interval '1 hour' from generate_series(1, ${ACCOUNTS}) n`,
   );
+  // People sign in again from where they have been before, which is loopback here.
+  await db.query(
+    `insert into seen_network (user_id, network)
+     select ${accountSql('n')}, '127.0.0.0/16' from generate_series(1, ${ACCOUNTS}) n`,
+  );
   await db.query(`select setval('session_id_seq', ${TOKENS}), setval('application_id_seq', 1)`);
   // No checkpoint here: after one, each page is logged whole at its first change, which would count for the first load.
   await db.query('vacuum analyze');

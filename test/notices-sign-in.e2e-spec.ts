@@ -50,7 +50,11 @@ async function lettersAfter(ip: string): Promise<number> {
   expect(answer.status).toBe(200);
   return lettersSoFar();
 }
-const lettersSoFar = async () => (await lettersTo(test, id)).filter((letter) => letter === 'new_sign_in').length;
+const lettersSoFar = async () => {
+  const waiting = () => test.dataSource.query(`select from job where kind = 'new_network'`);
+  await expect.poll(waiting, { timeout: 5000 }).toEqual([]);
+  return (await lettersTo(test, id)).filter((letter) => letter === 'new_sign_in').length;
+};
 
 describe('the mail about a sign-in from a new network (contract.md §2.5)', () => {
   it('names app, time, address and device, and says what to do', async () => {
@@ -121,6 +125,7 @@ describe('the mail about a sign-in from a new network (contract.md §2.5)', () =
     const [{ count }] = await test.dataSource.query(`select count(*)::int as count from mail_outbox`);
     expect(await lettersSoFar()).toBe(0);
     await redeem(await newCode(), '203.0.113.1');
+    expect(await lettersSoFar()).toBe(1);
     expect(await test.dataSource.query('select count(*)::int as count from mail_outbox')).toEqual([
       { count: count + 1 },
     ]);

@@ -41,19 +41,3 @@ export class MailService {
     await this.jobs.enqueue({ kind: MAIL_JOB, key: id, payload: { mailId: id } }, tx);
   }
 }
-
-/**
- * The same as parts of a bigger statement, for changes that are one: common table expressions that write a mail for each
- * row of a query with `user_id`, `recipient` and `facts`.
- */
-export function mailExpressions(template: TemplateName, query: string): string {
-  return `
-    letter as (
-      insert into mail_outbox (id, user_id, recipient, template, facts)
-      select gen_random_uuid(), user_id, recipient, '${template}', facts from (${query}) as mail where recipient is not null
-      returning id
-    ),
-    postman as (
-      insert into job (kind, key, payload) select '${MAIL_JOB}', id::text, jsonb_build_object('mailId', id) from letter
-    )`;
-}

@@ -2,7 +2,7 @@ import { type ClientInfo, widerNetworkOf } from '../common/client-info.js';
 import { randomSecret, sha256 } from '../common/secrets.js';
 import type { Config } from '../config/config.js';
 import type { NamedStatement } from '../database/short-reads.js';
-import { mailExpressions } from '../mail/mail.service.js';
+import { NEW_NETWORK_JOB } from './new-network.worker.js';
 
 /**
  * The right to a session, as the text of a query that yields `session_id, user_id, application_id, scope` in one row or
@@ -15,7 +15,7 @@ export interface Grant {
 }
 
 /** The number of a grant's first parameter. */
-export const GRANT_PARAMETER = 11;
+export const GRANT_PARAMETER = 10;
 
 /** A new id for a session, where a grant has to write it down as well. */
 export const NEXT_SESSION_ID = `nextval('session_id_seq')`;
@@ -41,15 +41,6 @@ export type IssuedRow = Pick<IssuedSession, 'id' | 'scope' | 'createdAt' | 'user
 export function expiryAfter(seconds: string): string {
   return `(now() + make_interval(secs => nullif(${seconds}::int, 0)))`;
 }
-
-/** A network that is new for the person is told to them, but for the very first one (contract.md §2.5). */
-const NEW_SIGN_IN_MAIL = mailExpressions(
-  'new_sign_in',
-  `select u.id as user_id, u.email as recipient, $10::jsonb || jsonb_build_object('username', u.username, 'app', a.name) as facts
-   from network join new_session s on s.user_id = network.user_id join "user" u on u.id = s.user_id
-     join application a on a.id = s.application_id
-   where u.email is not null and exists (select from seen_network seen where seen.user_id = u.id)`,
-);
 
 /**
  * One data-modifying statement: the grant is spent, the session and its tokens are made, the journal is written, all or
@@ -82,15 +73,16 @@ export function issueStatement(config: Config, grant: Grant, client: ClientInfo)
         select 'token.issued', user_id, application_id, $1, $2, $3 from new_session
       ),
       network as (
-        insert into seen_network (user_id, network)
+        insert into seen_network as n (user_id, network)
         select user_id, $9 from new_session where user_id is not null
-        on conflict do nothing returning user_id
+        on conflict (user_id, network) do update set seen_at = now() where n.seen_at < now() - interval '1 day'
+        returning xmax = 0 as is_new
       ),
-      network_again as (
-        update seen_network n set seen_at = now() from new_session s
-        where n.user_id = s.user_id and n.network = $9 and n.seen_at < now() - interval '1 day'
-      ),
-      ${NEW_SIGN_IN_MAIL}
+      notice as (
+        insert into job (kind, payload)
+        select '${NEW_NETWORK_JOB}', jsonb_build_object('sessionId', s.id) from new_session s, network
+        where is_new and exists (select from seen_network before where before.user_id = s.user_id)
+      )
       select s.id, s.scope, s.created_at as "createdAt", s.user_id as "userId", u.username
       from new_session s left join "user" u on u.id = s.user_id`,
     values: [
@@ -103,7 +95,6 @@ export function issueStatement(config: Config, grant: Grant, client: ClientInfo)
       refresh_token_idle,
       refresh_token_max,
       widerNetworkOf(client.ip),
-      { at: new Date().toISOString(), ip: client.ip, userAgent: client.userAgent },
       ...grant.values,
     ],
   };
