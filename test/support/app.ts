@@ -8,6 +8,7 @@ import supertest from 'supertest';
 import { DataSource } from 'typeorm';
 import { createApp } from '../../src/app.setup.js';
 import { Config } from '../../src/config/config.js';
+import { JobsService } from '../../src/jobs/jobs.service.js';
 import { loggerOptions } from '../../src/logging.js';
 import { createDatabase, type TestDatabase } from './database.js';
 
@@ -28,6 +29,9 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
+/** Databases of apps that have a mail server. */
+const mailing = new WeakSet<TestDatabase>();
+
 /** What a test wants to be different. Limits are off unless they are what is tested. */
 export type Adjust = (config: Config) => void;
 
@@ -44,6 +48,9 @@ export async function startApp(adjust: Adjust = () => {}, database?: TestDatabas
   const logs: string[] = [];
   const log = pino(loggerOptions('debug'), { write: (line: string) => logs.push(line) });
   const app = await createApp(config, own.url, log);
+  if (config.smtpUrl !== null) mailing.add(own);
+  // It would put the mails of the app that has a mail server into files.
+  else if (mailing.has(own)) await app.get(JobsService).beforeApplicationShutdown();
   return {
     app,
     config,
