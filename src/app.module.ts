@@ -16,9 +16,12 @@ import { MailLinksModule } from './mail-links/mail-links.module.js';
 import { MailModule } from './mail/mail.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { SERIALIZERS } from './logging.js';
+import { FactorRecoveryModule } from './factor-recovery/factor-recovery.module.js';
+import { MfaModule } from './mfa/mfa.module.js';
 import { OAuthModule } from './oauth/oauth.module.js';
 import { PagesModule } from './pages/pages.module.js';
 import { RegistrationModule } from './registration/registration.module.js';
+import { SecuritySettingsModule } from './security-settings/security-settings.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SettingsModule } from './settings/settings.module.js';
 
@@ -35,12 +38,15 @@ import { SettingsModule } from './settings/settings.module.js';
     InstanceModule,
     FrontendConfigModule,
     MailLinksModule,
+    MfaModule,
+    FactorRecoveryModule,
     OAuthModule,
     AuthModule,
   ],
 })
 export class AppModule {
   static on(config: Config, databaseUrl: string, log: Logger, queryLimitMs?: number): DynamicModule {
+    const settings = SettingsModule.on(config);
     return {
       module: AppModule,
       imports: [
@@ -53,7 +59,8 @@ export class AppModule {
           forRoutes: [],
         }),
         PagesModule.on(config),
-        SettingsModule.on(config),
+        settings,
+        SecuritySettingsModule.on(config, settings),
       ],
     };
   }

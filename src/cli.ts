@@ -8,8 +8,10 @@ import { SigningKeysService } from './browsers/signing-keys.service.js';
 import { confirmUser, deleteUser, disableUser, enableUser, resetPassword } from './cli/account-commands.js';
 import { prepareImport } from './cli/import-users.js';
 import { listMails, retryMail } from './cli/mail-commands.js';
+import { resetFactors } from './cli/mfa-commands.js';
 import { Mistake } from './cli/mistake.js';
 import { readPassword } from './cli/password-input.js';
+import { rotateSecrets } from './cli/secret-commands.js';
 import { say } from './cli/terminal.js';
 import { approveUser, createUser, listUsers, showUser } from './cli/user-commands.js';
 import { Refusal, ValidationFailed } from './common/errors.js';
@@ -91,6 +93,11 @@ user
   .description('demand a new password, and send the link to set it')
   .action(inHouse(resetPassword));
 user
+  .command('mfa-reset <name>')
+  .description('remove every second factor of somebody who has lost them; asks to type the user name again')
+  .option('--yes <name>', 'the user name again, where nobody is there to ask')
+  .action(inHouse(resetFactors));
+user
   .command('delete <name>')
   .description('hide an account, and erase it after the grace')
   .option('--now', 'without the grace')
@@ -122,6 +129,13 @@ program
   .command('rotate')
   .description('make a new one')
   .action(rotateKeys);
+
+program
+  .command('secrets')
+  .description('what is sealed with SECRET_KEY')
+  .command('rotate')
+  .description('seal it with the present key, where the previous one did (SECRET_KEY_PREVIOUS)')
+  .action(inHouse(rotateSecrets));
 
 try {
   await program.parseAsync();

@@ -6,10 +6,17 @@ import { BODY_TYPES } from '../common/body-types.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
 import { QueryOrBody, Speaks } from '../common/route-config.js';
 import { LimitedByFailures } from '../limits/limited.js';
+import { SecondFactorService } from '../mfa/second-factor.service.js';
 import { Caller, CallingUser, type Principal, type SignedInUser } from '../sessions/principal.js';
 import { PasswordCheckService } from '../users/password-check.service.js';
 import { AccountEndingService } from './account-ending.service.js';
-import { ActionResponse, ChangeEmailBody, ChangePasswordBody, PasswordParameters } from './account-actions.dto.js';
+import {
+  ActionResponse,
+  ChangeEmailBody,
+  ChangePasswordBody,
+  DeleteParameters,
+  PasswordParameters,
+} from './account-actions.dto.js';
 import { ChangeEmailService } from './change-email.service.js';
 import { ChangePasswordService } from './change-password.service.js';
 
@@ -25,6 +32,7 @@ export class AccountActionsController {
     private readonly emailChanges: ChangeEmailService,
     private readonly endings: AccountEndingService,
     private readonly passwords: PasswordCheckService,
+    private readonly factors: SecondFactorService,
   ) {}
 
   @Post('change_password')
@@ -91,16 +99,17 @@ export class AccountActionsController {
   @LimitedByFailures('password_address')
   @QueryOrBody()
   @ApiConsumes(...BODY_TYPES)
-  @ApiBody({ type: PasswordParameters })
+  @ApiBody({ type: DeleteParameters })
   @ApiOperation({ summary: 'Delete the account; for some days its owner can take that back.' })
   @ApiOkResponse({ type: ActionResponse })
   @ApiFailures(400, 401, 403)
   async delete(
-    @MergedParameters() { password = '' }: PasswordParameters,
+    @MergedParameters() { password = '', code }: DeleteParameters,
     @CallingUser() user: SignedInUser,
     @Client() client: ClientInfo,
   ): Promise<ActionResponse> {
     await this.passwords.demand(user, password, client);
+    await this.factors.demandIfSent(user.id, code, client);
     await this.endings.scheduleDeletion(user.id, client);
     return DONE;
   }

@@ -29,12 +29,21 @@ export class ChangeEmailBody {
 
   @Text({ description: 'The account’s.', ...PASSWORD })
   password: string;
+
+  @Text({ description: 'The second factor, where one is on; else the link in the mail asks for it.', prose: true })
+  code?: string;
 }
 
 /** Parameters of `POST /api/pleroma/disable_account` and `delete_account`, in query or body (contract.md §5.8, §5.9). */
 export class PasswordParameters {
   @Text({ ...PASSWORD, description: 'The account’s.', required: false })
   password?: string;
+}
+
+/** Parameters of `POST /api/pleroma/delete_account`, in query or body (contract.md §5.9). */
+export class DeleteParameters extends PasswordParameters {
+  @Text({ description: 'The second factor; checked when sent.', prose: true })
+  code?: string;
 }
 
 /** What Pleroma's clients read: done, or why not; both with status 200 (contract.md §0.6, *refusal 200*). */

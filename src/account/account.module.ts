@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
 import { JobsModule } from '../jobs/jobs.module.js';
 import { LimitsModule } from '../limits/limits.module.js';
+import { MfaModule } from '../mfa/mfa.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountActionsController } from './account-actions.controller.js';
@@ -15,7 +16,7 @@ import { SecurityEventsController } from './security-events.controller.js';
 
 /** What a person does with their account as a whole. */
 @Module({
-  imports: [AuditModule, JobsModule, LimitsModule, SessionsModule, UsersModule],
+  imports: [AuditModule, JobsModule, LimitsModule, MfaModule, SessionsModule, UsersModule],
   controllers: [AccountsController, AccountActionsController, SecurityEventsController, LaterController],
   providers: [AccountEndingService, ChangeEmailService, ChangePasswordService, ErasureWorker],
   exports: [AccountEndingService, ChangeEmailService, ChangePasswordService],

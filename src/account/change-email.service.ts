@@ -7,7 +7,8 @@ import { violatedUnique } from '../common/database-errors.js';
 import { Refusal } from '../common/errors.js';
 import { Config } from '../config/config.js';
 import { LimitsService } from '../limits/limits.service.js';
-import { endAccess } from '../sessions/end-access.js';
+import { SecondFactorService } from '../mfa/second-factor.service.js';
+import { endAccess, endUnfinishedSignIns } from '../sessions/end-access.js';
 import { MailToken } from '../users/mail-token.entity.js';
 import { MAIL_TOKEN_LIFE, MailTokensService } from '../users/mail-tokens.service.js';
 import { NoticesService } from '../users/notices.service.js';
@@ -23,6 +24,7 @@ import type { AccountOwner } from './change-password.service.js';
 export class ChangeEmailService {
   constructor(
     private readonly passwords: PasswordCheckService,
+    private readonly factors: SecondFactorService,
     private readonly users: UsersService,
     private readonly tokens: MailTokensService,
     private readonly notices: NoticesService,
@@ -37,12 +39,15 @@ export class ChangeEmailService {
    * Asks for the change, or makes it where there is no mail.
    * @throws Refusal `rejected` with the sentence that clients show, `throttled` after too many
    */
-  async request(owner: AccountOwner, { email, password }: ChangeEmailBody, client: ClientInfo): Promise<void> {
+  async request(owner: AccountOwner, { email, password, code }: ChangeEmailBody, client: ClientInfo): Promise<void> {
     await this.limits.consume('address_changes', owner.id);
     const user = await this.passwords.demand(owner, password, client);
+    const shown = await this.factors.demandIfSent(user.id, code, client);
     this.refuseForm(email);
-    if (this.config.smtpUrl === null || email === '') await this.apply(user, email || null, client);
-    else await this.ask(user, email, client);
+    // Also for a factor that is turned on while the link waits.
+    if (this.config.smtpUrl !== null && email !== '') return this.ask(user, email, shown !== 'right', client);
+    if (shown === 'missing') throw new Refusal('rejected', 'Two-factor code required.');
+    await this.apply(user, email || null, client);
   }
 
   /** The address that waits to be confirmed, or null. */
@@ -110,7 +115,7 @@ export class ChangeEmailService {
   }
 
   /** An address in use gets the same answer, and its holder a word, so that nobody learns who is here (security.md R81). */
-  private async ask(user: User, email: string, client: ClientInfo): Promise<void> {
+  private async ask(user: User, email: string, needsFactor: boolean, client: ClientInfo): Promise<void> {
     const [isTaken, mayWrite] = await Promise.all([
       this.users.isAddressTaken(email, user.id),
       this.limits.mayMail('change_email', email),
@@ -123,7 +128,7 @@ export class ChangeEmailService {
       if (mayWrite && (isTaken || isOwn)) await this.tellHolder(email, client, tx);
       if (isOwn) return this.tokens.revoke(user.id, ['confirm_address'], tx);
       // A taken address waits like a free one, by a link that nobody gets: what shows as pending must not tell them apart.
-      const wanted = { userId: user.id, purpose: 'confirm_address', address: email } as const;
+      const wanted = { userId: user.id, purpose: 'confirm_address', address: email, needsFactor } as const;
       const { token, expiresAt } = await this.tokens.issue({ ...wanted, life: MAIL_TOKEN_LIFE.confirm_address }, tx);
       if (isTaken || !mayWrite) return;
       const details = { to: email, address: email, token, until: expiresAt.toISOString() };
@@ -163,7 +168,7 @@ export class ChangeEmailService {
     await writeAddress(tx, userId, email, isVerified);
     await this.tokens.revoke(userId, ['confirm_address', 'reset_password'], tx);
     // Unfinished sign-ins do not outlive the way back into the account (contract.md §4.5).
-    await tx.query('delete from pending_sign_in where user_id = $1', [userId]);
+    await endUnfinishedSignIns(tx, userId);
     await this.audit.record({ type: 'email.changed', userId }, client, tx);
     if (before === null || before === email) return;
     const details = { to: before, ...(email !== null && { address: email }) };

@@ -11,6 +11,11 @@ export const ERASE_JOB = 'erase_account';
 
 /** What a person leaves behind in other tables; the journal is kept for its 90 days, against abuse. */
 const PERSONAL = [
+  'delete from backup_code where user_id = $1',
+  'delete from factor_recovery where user_id = $1',
+  'delete from mfa_challenge where user_id = $1',
+  'delete from passkey where user_id = $1',
+  'delete from totp_credential where user_id = $1',
   'delete from backup where user_id = $1',
   'delete from browser_session where user_id = $1',
   'delete from mail_token where user_id = $1',

@@ -7,7 +7,7 @@ describe('describeEvent', () => {
     expect(describeEvent('logout')).not.toBe('logout');
   });
 
-  it.each(['mfa.enabled', '', 'constructor', '__proto__', 'toString'])(
+  it.each(['import.dreamt', '', 'constructor', '__proto__', 'toString'])(
     'keeps the name %j, which it does not know',
     (type) => {
       expect(describeEvent(type)).toBe(type);

@@ -3,7 +3,7 @@ import type { OAuthParameters } from '../common/errors.js';
 import { User } from '../users/user.entity.js';
 
 /** What a sign-in still needs after the right password. */
-export type SignInStepName = 'reactivation';
+export type SignInStepName = 'reactivation' | 'second_factor';
 
 /** A sign-in that waits for one more step of the same browser (contract.md §3.9). */
 @Entity()
@@ -31,6 +31,10 @@ export class PendingSignIn {
   /** Of the account when the password was right: a change of it since then voids the sign-in. */
   @Column({ type: 'integer' })
   credentialEpoch: number;
+
+  /** Answers so far, right or wrong. */
+  @Column({ type: 'integer', default: 0 })
+  attempts: number;
 
   /** The authorization request that it belongs to. */
   @Column({ type: 'jsonb' })

@@ -10,6 +10,9 @@ import { PendingSignIn, type SignInStepName } from './pending-sign-in.entity.js'
 /** How long the next step may take (contract.md §0.9, §3.9). */
 const LIFETIME = `interval '300 seconds'`;
 
+/** The wrong answer that ends it (contract.md §1.1, §3.4). */
+export const MOST_ATTEMPTS = 5;
+
 /** What a browser is given to come back with: the token in the URL, its other half in a cookie. */
 export interface StepTicket {
   token: string;
@@ -37,6 +40,31 @@ export class PendingSignInsService {
     if (!looksLikeSecret(token) || cookie === undefined) return null;
     const row = await this.rows.findOneBy({ hash: sha256(token), step });
     return row && sameDigest(row.browserHash, sha256(cookie)) ? row : null;
+  }
+
+  /** Whether it can still go on; uses nothing up. */
+  async isLive({ hash }: PendingSignIn): Promise<boolean> {
+    const rows = await this.rows.query(
+      `select from pending_sign_in p join "user" u on u.id = p.user_id and u.credential_epoch = p.credential_epoch
+       where p.hash = $1 and p.attempts < ${MOST_ATTEMPTS} and p.expires_at > now()`,
+      [hash],
+    );
+    return rows.length === 1;
+  }
+
+  /** Counts one answer, before it is looked at; which one it is, or null when the sign-in is over. */
+  async countAttempt({ hash }: PendingSignIn): Promise<number | null> {
+    const [[row]] = await this.rows.query(
+      `update pending_sign_in set attempts = attempts + 1
+       where hash = $1 and attempts < ${MOST_ATTEMPTS} and expires_at > now() returning attempts`,
+      [hash],
+    );
+    return row?.attempts ?? null;
+  }
+
+  /** Uses it up in a transaction of its own; false as for `consume`. */
+  end(pending: PendingSignIn): Promise<boolean> {
+    return this.rows.manager.transaction((tx) => this.consume(pending, tx));
   }
 
   /** Uses it up; false when somebody was faster, its time is over, or the password that began it counts no more. */

@@ -42,7 +42,9 @@ export class ReactivationService {
     const user = await this.users.find(found.userId);
     if (!user) throw new AuthorizationRefusal('invalid_grant', EXPIRED, found.parameters);
     // The epoch of the password check, not today's: a password changed meanwhile ends this sign-in as well.
-    const step = await this.signIns.complete({ ...user, credentialEpoch: found.credentialEpoch }, request, client);
+    const proved = { ...user, credentialEpoch: found.credentialEpoch };
+    // This step comes after the second factor, where there is one.
+    const step = await this.signIns.complete(proved, request, client, 'second_factor');
     return { ...step, step: step.step ?? 'end' };
   }
 }

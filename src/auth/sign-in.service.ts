@@ -10,6 +10,7 @@ import { oauthPairs, pageUrl } from '../common/oauth-redirects.js';
 import { grantable } from '../common/scopes.js';
 import { Config } from '../config/config.js';
 import { poolOf } from '../database/pool.js';
+import { type ChallengeType, SecondFactorService } from '../mfa/second-factor.service.js';
 import { AuthorizationCodesService, type NewCode } from '../oauth/authorization-codes.service.js';
 import type { AuthorizationRequest } from '../oauth/authorization-request.js';
 import { PasswordResetService } from '../recovery/password-reset.service.js';
@@ -31,6 +32,7 @@ export class SignInService {
     private readonly browsers: BrowserSessionsService,
     private readonly codes: AuthorizationCodesService,
     private readonly pending: PendingSignInsService,
+    private readonly factors: SecondFactorService,
     private readonly confirmations: ConfirmationService,
     private readonly resets: PasswordResetService,
     private readonly audit: AuditService,
@@ -42,7 +44,16 @@ export class SignInService {
    * Signs the browser in, or leads it to the step that the account needs first.
    * @throws AuthorizationRefusal when there is no such step, or what was proved counts no more
    */
-  async complete(user: User, request: AuthorizationRequest, client: ClientInfo): Promise<BrowserStep> {
+  async complete(
+    user: User,
+    request: AuthorizationRequest,
+    client: ClientInfo,
+    proved: 'password' | 'second_factor' = 'password',
+  ): Promise<BrowserStep> {
+    if (proved === 'password') {
+      const challenges = await this.factors.challengesOf(user.id);
+      if (challenges.length > 0) return this.toSecondFactor(user, challenges, request, client);
+    }
     const block = accountBlock(user);
     if (block !== null) return this.stop(user, block, request, client);
     const scope = this.grantedScope(user, request);
@@ -107,6 +118,22 @@ export class SignInService {
       default:
         throw refusal(block, request);
     }
+  }
+
+  private async toSecondFactor(
+    user: User,
+    challenges: readonly ChallengeType[],
+    { client: { id: applicationId }, parameters }: AuthorizationRequest,
+    client: ClientInfo,
+  ): Promise<BrowserStep> {
+    await this.audit.record({ type: 'login.mfa_required', userId: user.id, applicationId }, client);
+    const { token, cookie } = await this.pending.open(user, 'second_factor', parameters);
+    const location = pageUrl(this.config, this.config.frontend.routes.mfa, [
+      ['mfa_token', token],
+      ['challenge_types', challenges.join(',')],
+      ...oauthPairs(parameters),
+    ]);
+    return { location, step: { cookie } };
   }
 
   private async toReactivation(user: User, reason: string, { parameters }: AuthorizationRequest): Promise<BrowserStep> {

@@ -4,7 +4,8 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { calculateJwkThumbprint, type CryptoKey, exportJWK, importPKCS8, type JWK } from 'jose';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { IsNull, Repository } from 'typeorm';
-import { seal, unseal } from '../common/secrets.js';
+import { openWithEither, resealAll, type Rotation } from '../common/secret-keys.js';
+import { seal } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { SigningKey } from './signing-key.entity.js';
 
@@ -82,6 +83,18 @@ export class SigningKeysService {
     return kid;
   }
 
+  /** Seals them with the present `SECRET_KEY`, after a change of it. */
+  async reseal(): Promise<Rotation> {
+    const keys = await this.rows.find();
+    const rows = keys.map(({ kid, sealedPrivateKey: sealed }) => ({
+      sealed,
+      replace: async (resealed: Buffer) => {
+        await this.rows.update({ kid }, { sealedPrivateKey: resealed });
+      },
+    }));
+    return resealAll(rows, this.config, PURPOSE);
+  }
+
   private async all(): Promise<LoadedKey[]> {
     if (Date.now() - this.loadedAt >= FRESH_MS) await this.load();
     return this.keys;
@@ -99,7 +112,7 @@ export class SigningKeysService {
   }
 
   private async open({ kid, sealedPrivateKey, retiredAt }: SigningKey): Promise<LoadedKey | null> {
-    const der = unseal(sealedPrivateKey, this.config.secretKey, PURPOSE);
+    const der = openWithEither(sealedPrivateKey, this.config, PURPOSE);
     if (!der) {
       this.log.warn(
         { kid },

@@ -24,6 +24,7 @@ const IDENTIFIED = new Set<ErrorCode>([
   'missing_confirmed_email',
   'awaiting_approval',
   'password_reset_required',
+  'step_up_required',
 ]);
 
 /** Statuses the framework refuses with before a route of ours runs, by what they mean here. */
@@ -77,6 +78,17 @@ export class ErrorFilter implements ExceptionFilter {
       void reply.code(200).type('application/json; charset=utf-8').send({ error: refusal.message });
       return;
     }
+    // Malformed is refused like anything else here, and in Pleroma's shape (contract.md §6).
+    const isMalformed = refusal.status === 400 || refusal instanceof InvalidFields;
+    if (dialect === 'mfa' && isMalformed && refusal.code !== 'undefined_method') {
+      void reply.code(422).type('application/json; charset=utf-8').send({ error: refusal.message });
+      return;
+    }
+    // Pleroma tells clients nothing about what is wrong with an answer to a challenge (contract.md §2.6).
+    if (dialect === 'challenge' && (refusal.status === 400 || refusal.status === 401)) {
+      void reply.code(400).type('application/json; charset=utf-8').send({ error: 'Invalid code' });
+      return;
+    }
     // On browser routes nobody authenticates as a client, so an unknown one is a bad request (contract.md §3.3.1 row 3).
     const status =
       refusal.status === 401 && dialect !== 'oauth' && refusal.code === 'invalid_client' ? 400 : refusal.status;
@@ -90,7 +102,7 @@ export class ErrorFilter implements ExceptionFilter {
     }
     const body = speaksPlainly(refusal, dialect)
       ? plainBody(refusal)
-      : { error: refusal.oauth, error_description: refusal.message };
+      : (refusal.facts.body ?? { error: refusal.oauth, error_description: refusal.message });
     void reply.type('application/json; charset=utf-8').send(body);
   }
 }
@@ -102,6 +114,8 @@ function speaksPlainly(refusal: Refusal, dialect: string): boolean {
   return (
     dialect === 'plain' ||
     dialect === 'account' ||
+    dialect === 'mfa' ||
+    (dialect === 'challenge' && refusal.facts.body === undefined) ||
     refusal.code === 'throttled' ||
     (refusal instanceof InvalidFields && refusal.status === 422)
   );

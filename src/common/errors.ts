@@ -34,6 +34,12 @@ const CATALOGUE = {
   awaiting_approval: { status: 403, sentence: 'Your login is currently pending approval', oauth: 'access_denied' },
   password_reset_required: { status: 403, sentence: 'Password reset is required', oauth: 'access_denied' },
   insufficient_scope: { status: 403, sentence: 'Insufficient permissions', oauth: 'insufficient_scope' },
+  /** An access token may be stolen; this needs a sign-in of minutes ago, or the password. */
+  step_up_required: {
+    status: 403,
+    sentence: 'This needs a sign-in of just now, or the password',
+    oauth: 'access_denied',
+  },
   cross_site: { status: 403, sentence: 'Cross-site request refused', oauth: 'invalid_request' },
   not_allowed: { status: 403, sentence: 'This action is not allowed', oauth: 'access_denied' },
   not_found: { status: 404, sentence: 'Not found', oauth: 'invalid_request' },
@@ -48,6 +54,13 @@ const CATALOGUE = {
   method_not_allowed: { status: 405, sentence: 'Method not allowed', oauth: 'invalid_request' },
   /** Understood, and no: always with a sentence of its own. */
   rejected: { status: 422, sentence: 'Refused', oauth: 'invalid_request' },
+  /** Pleroma's 400 for a kind of factor that there is not (contract.md §6.2). */
+  undefined_method: { status: 400, sentence: 'undefined method', oauth: 'invalid_request' },
+  /** The password was right, and a second factor is on (contract.md §2.5.3). */
+  mfa_required: { status: 403, sentence: 'A second factor is required', oauth: 'access_denied' },
+  /** Password and factor were right, and the account cannot be used (contract.md §2.5.3). */
+  grant_blocked: { status: 403, sentence: 'The account cannot be used', oauth: 'access_denied' },
+  wrong_code: { status: 400, sentence: 'Invalid code', oauth: 'invalid_grant' },
   throttled: { status: 429, sentence: 'Throttled', oauth: 'temporarily_unavailable' },
   internal: { status: 500, sentence: 'Internal server error', oauth: 'server_error' },
   unavailable: { status: 503, sentence: 'Service unavailable', oauth: 'temporarily_unavailable' },
@@ -75,6 +88,8 @@ export interface RefusalFacts {
   allow?: string[];
   /** The alternatives of a missing scope (RFC 6750 §3.1). */
   scopes?: readonly string[];
+  /** The whole answer, where clients expect one of their own. */
+  body?: object;
   /** Goes to the log, never to the client. */
   cause?: unknown;
 }

@@ -39,7 +39,7 @@ export type Access =
     };
 
 /** How errors of a route are rendered (contract.md §0.6). */
-export type Dialect = 'plain' | 'account' | 'oauth' | 'login' | 'authorize';
+export type Dialect = 'plain' | 'account' | 'mfa' | 'challenge' | 'oauth' | 'login' | 'authorize';
 
 declare module 'fastify' {
   interface FastifyContextConfig extends RouteFacts {}

@@ -15,8 +15,8 @@ export interface Route {
 @Injectable()
 export class RouteTable {
   readonly routes: Route[] = [];
-  private readonly paths = FindMyWay({ ignoreTrailingSlash: true, maxParamLength: 8192 });
-  private readonly methods = new Map<string, Map<string, RouteFacts>>();
+  /** One for each method, as the real router has: a fixed path of one method may be a parameter's value of another. */
+  private readonly routers = new Map<string, ReturnType<typeof newRouter>>();
 
   /** Starts to listen; must be called before the routes are registered. */
   watch(fastify: FastifyInstance): void {
@@ -50,16 +50,22 @@ export class RouteTable {
 
   private add(route: Route): void {
     this.routes.push(route);
-    const known = this.methods.get(route.url) ?? new Map<string, RouteFacts>();
-    if (known.size === 0) {
-      this.methods.set(route.url, known);
-      this.paths.on('GET', route.url, () => {}, known);
-    }
-    known.set(route.method, route.facts);
+    const router = this.routers.get(route.method) ?? newRouter();
+    this.routers.set(route.method, router);
+    router.on('GET', route.url, () => {}, route.facts);
   }
 
   private at(url: string): Map<string, RouteFacts> | null {
     const path = url.split('?', 1)[0] ?? '';
-    return this.paths.find('GET', path)?.store ?? null;
+    const known = new Map<string, RouteFacts>();
+    for (const [method, router] of this.routers) {
+      const found = router.find('GET', path);
+      if (found) known.set(method, found.store);
+    }
+    return known.size > 0 ? known : null;
   }
+}
+
+function newRouter() {
+  return FindMyWay({ ignoreTrailingSlash: true, maxParamLength: 8192 });
 }

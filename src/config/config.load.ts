@@ -102,8 +102,11 @@ function readEnvironment(env: NodeJS.ProcessEnv, config: Config, problems: strin
   config.databaseUrl = readDatabaseUrl(env['DATABASE_URL'], problems);
   config.trustProxy = readTrustProxy(env['TRUST_PROXY'], problems);
   config.logLevel = readLogLevel(env['LOG_LEVEL'] || 'info', problems);
-  const secret = env['SECRET_KEY'];
-  if (secret && secret.length < 32) problems.push('SECRET_KEY: must have at least 32 characters');
+  config.previousSecretKey = env['SECRET_KEY_PREVIOUS'] || null;
+  for (const name of ['SECRET_KEY', 'SECRET_KEY_PREVIOUS']) {
+    const secret = env[name];
+    if (secret && secret.length < 32) problems.push(`${name}: must have at least 32 characters`);
+  }
 }
 
 function readPublicUrl(value: string, problems: string[]): string {

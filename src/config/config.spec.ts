@@ -43,8 +43,12 @@ describe('gatehouse.example.yaml', () => {
   });
 
   it('loads as it stands and says the defaults', () => {
-    const { instance, registrations, frontend, oauth, accounts, mail, limits } = load(readFileSync(EXAMPLE, 'utf8'));
-    expect({ instance, registrations, frontend, oauth, accounts, mail, limits }).toEqual({ ...new FileConfig() });
+    const { instance, registrations, frontend, oauth, accounts, mfa, security, mail, limits } = load(
+      readFileSync(EXAMPLE, 'utf8'),
+    );
+    expect({ instance, registrations, frontend, oauth, accounts, mfa, security, mail, limits }).toEqual({
+      ...new FileConfig(),
+    });
   });
 
   it('has a sentence for every key', () => {

@@ -32,6 +32,7 @@ export class FrontendRoutesConfig {
   @LocalPath() home = '/';
   @LocalPath() login = '/oauth/authorize';
   @LocalPath() consent = '/oauth/consent';
+  @LocalPath() mfa = '/oauth/mfa';
   @LocalPath() code = '/oauth/code';
   @LocalPath() reactivate = '/oauth/reactivate';
   @LocalPath() register = '/register';
@@ -48,6 +49,7 @@ export class FrontendConfig {
 
 /** `oauth`: lifetimes and switches of the OAuth server (contract.md §1, §2). */
 export class OAuthConfig {
+  @IsBoolean() password_grant = false;
   @IsBoolean() live_consent_code = false;
   @Duration() access_token_idle = 90 * 86_400;
   @Duration() refresh_token_idle = 180 * 86_400;
@@ -63,6 +65,17 @@ export class AccountsConfig {
   @Duration() delete_grace = 7 * 86_400;
   @IsArray() @IsString({ each: true }) blocked_email_domains: string[] = [];
   @IsArray() @IsString({ each: true }) reserved_usernames: string[] = [];
+}
+
+/** `mfa`: second factors, and the way back when all of them are lost. */
+export class MfaConfig {
+  @IsOptional() @IsString() @MaxLength(200) totp_issuer: string | null = null;
+  @Duration() recovery_delay = 72 * 3600;
+}
+
+/** `security`: how old a proof of identity may be. */
+export class SecurityConfig {
+  @Duration(1) step_up_window = 600;
 }
 
 /** `mail`: how letters look from outside. */
@@ -88,6 +101,8 @@ export class LimitsConfig {
   @Section(() => BudgetConfig) password_address: BudgetConfig = BudgetConfig.of(25, 300);
   @Section(() => BudgetConfig) password_streak: BudgetConfig = BudgetConfig.of(100, 0);
   @Section(() => BudgetConfig) password_long_run: BudgetConfig = BudgetConfig.of(1, 900);
+  @Section(() => BudgetConfig) second_factor: BudgetConfig = BudgetConfig.of(10, 900);
+  @Section(() => BudgetConfig) passkey_options: BudgetConfig = BudgetConfig.of(60, 300);
   @Section(() => BudgetConfig) token_requests: BudgetConfig = BudgetConfig.of(300, 300);
   @Section(() => BudgetConfig) token_failures: BudgetConfig = BudgetConfig.of(30, 300);
   @Section(() => BudgetConfig) app_registrations: BudgetConfig = BudgetConfig.of(100, 600);
@@ -110,6 +125,8 @@ export class FileConfig {
   @Section(() => FrontendConfig) frontend: FrontendConfig = new FrontendConfig();
   @Section(() => OAuthConfig) oauth: OAuthConfig = new OAuthConfig();
   @Section(() => AccountsConfig) accounts: AccountsConfig = new AccountsConfig();
+  @Section(() => MfaConfig) mfa: MfaConfig = new MfaConfig();
+  @Section(() => SecurityConfig) security: SecurityConfig = new SecurityConfig();
   @Section(() => MailConfig) mail: MailConfig = new MailConfig();
   @Section(() => LimitsConfig) limits: LimitsConfig = new LimitsConfig();
 }
@@ -135,6 +152,8 @@ export class Config extends FileConfig {
   smtpUrl: string | null = null;
   /** Seals secrets at rest (32 bytes or more of entropy); never logged. */
   secretKey = '';
+  /** What sealed secrets before `secretKey` did: still opens them, until `secrets rotate` has sealed them anew. */
+  previousSecretKey: string | null = null;
   trustProxy: TrustProxy = false;
   logLevel: LogLevel = 'info';
 

@@ -16,6 +16,10 @@ export interface Facts {
   until?: string;
   /** What somebody wrote, such as the reason of a registration. */
   reason?: string;
+  /** Which second factor, as a person calls it. */
+  factor?: string;
+  /** How many backup codes are left. */
+  left?: string;
   /** Who did it, when it was not the person; letters of what staff may do say so. */
   by?: 'staff';
 }
@@ -92,16 +96,24 @@ export type TemplateName =
   | 'address_in_use'
   | 'address_replaced'
   | 'address_restored'
+  | 'backup_code_used'
+  | 'backup_codes_made'
   | 'backup_ready'
   | 'client_may_write'
   | 'confirm_address'
   | 'confirm_registration'
   | 'deletion_cancelled'
   | 'deletion_scheduled'
+  | 'factor_added'
+  | 'factor_removed'
   | 'new_sign_in'
   | 'password_changed'
   | 'password_reset'
   | 'password_was_reset'
+  | 'recovery_begun'
+  | 'recovery_confirm'
+  | 'recovery_done'
+  | 'recovery_stopped'
   | 'registration_to_review'
   | 'registration_waiting'
   | 'session_reused'

@@ -1,5 +1,6 @@
 import { ADDRESS_LETTERS } from './address-letters.js';
 import { ENDING_LETTERS } from './ending-letters.js';
+import { FACTOR_LETTERS } from './factor-letters.js';
 import type { TemplateName, WriteLetter } from './letter.js';
 import { REGISTRATION_LETTERS } from './registration-letters.js';
 import { SECURITY_LETTERS } from './security-letters.js';
@@ -8,6 +9,7 @@ import { SECURITY_LETTERS } from './security-letters.js';
 export const LETTERS: Record<TemplateName, WriteLetter> = {
   ...REGISTRATION_LETTERS,
   ...SECURITY_LETTERS,
+  ...FACTOR_LETTERS,
   ...ADDRESS_LETTERS,
   ...ENDING_LETTERS,
 };

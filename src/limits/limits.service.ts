@@ -50,7 +50,7 @@ export class LimitsService {
   }
 
   /** Whether one more mail of this kind may go to an address; counts it (contract.md §1.1, *mail to one recipient*). */
-  async mayMail(kind: 'change_email' | 'confirmation' | 'reset', address: string): Promise<boolean> {
+  async mayMail(kind: 'change_email' | 'confirmation' | 'recovery' | 'reset', address: string): Promise<boolean> {
     return ((await this.tryConsume('mail_recipient', `${kind} ${address}`))?.remaining ?? 0) >= 0;
   }
 
@@ -93,7 +93,8 @@ export class LimitsService {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof Refusal && error.status < 500) await this.tryConsume(name, key);
+      const isFailure = error instanceof Refusal && error.status < 500 && error.code !== 'mfa_required';
+      if (isFailure) await this.tryConsume(name, key);
       throw error;
     }
   }

@@ -12,6 +12,19 @@ export function LinkPage({ config, facts, token }: { config: Config; facts: Link
         <h1>{title}</h1>
         <p class="lead">{question}</p>
         <form method="post" action={`/auth/link/${token}`}>
+          {facts.needsFactor && (
+            <div class="field">
+              <label for="code">Code of your authenticator app, or a backup code</label>
+              <input
+                id="code"
+                name="code"
+                required
+                autocomplete="one-time-code"
+                autocapitalize="none"
+                spellcheck={false}
+              />
+            </div>
+          )}
           <button type="submit">{button}</button>
         </form>
         <p class="aside">Nothing has changed yet. If you do not want this, close the page.</p>
@@ -61,6 +74,20 @@ function before({ purpose, username, address }: LinkFacts): { title: string; que
           'counts no more: you choose a new one by mail.',
         button: 'Take it back',
       };
+    case 'confirm_recovery':
+      return {
+        title: 'Have you lost every second factor?',
+        question:
+          `Then the waiting begins for @${username}. When it is over the factors are taken away, unless somebody who still ` +
+          'has one, or is signed in, objects.',
+        button: 'Yes, I have lost them',
+      };
+    case 'stop_recovery':
+      return {
+        title: 'Keep the second factors',
+        question: `Somebody who knows the password of @${username} wants its second factors taken away.`,
+        button: 'Keep them',
+      };
     default:
       return {
         title: 'Keep the account',
@@ -82,6 +109,13 @@ function after({ purpose, username, address, isApprovalPending }: LinkFacts): { 
       return {
         title: 'Address restored',
         news: `@${username} has its old address again, and everybody is signed out. Now have a mail for a new password sent there.`,
+      };
+    case 'confirm_recovery':
+      return { title: 'The waiting begins', news: `We write to you when the second factors of @${username} are gone.` };
+    case 'stop_recovery':
+      return {
+        title: 'Second factors kept',
+        news: `@${username} keeps them. Set a new password: somebody knows yours.`,
       };
     default:
       return { title: 'Account kept', news: `@${username} stays. Sign in as usual.` };

@@ -1,13 +1,15 @@
-import { Controller, Get, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
+import { ApiConsumes, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
 import { Browser } from '../common/access.js';
 import { ApiFailures } from '../common/api-failures.js';
+import { BODY_TYPES } from '../common/body-types.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
 import { sendPage } from '../common/html-document.js';
 import { Config } from '../config/config.js';
 import { LinkDonePage, LinkPage } from './mail-link.page.js';
+import { UseLinkBody } from './mail-links.dto.js';
 import { MailLinksService } from './mail-links.service.js';
 
 /** Links in mails: opening one shows what it will do, the button on that page does it (contract.md §5.3). */
@@ -32,6 +34,7 @@ export class MailLinksController {
 
   @Post(':token')
   @HttpCode(200)
+  @ApiConsumes(...BODY_TYPES)
   @ApiOperation({ summary: 'Do what the link is for, once.' })
   @ApiProduces('application/json', 'text/html')
   @ApiOkResponse({
@@ -41,11 +44,12 @@ export class MailLinksController {
   @ApiFailures(400, 403, 404, 422, 429)
   async use(
     @Param('token') token: string,
+    @Body() { code }: UseLinkBody,
     @Client() client: ClientInfo,
     @Req() { raw }: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const facts = await this.links.use(token, client);
+    const facts = await this.links.use(token, code, client);
     if (new Negotiator(raw).mediaType(['application/json', 'text/html']) === 'text/html') {
       sendPage(reply, this.config, LinkDonePage({ config: this.config, facts }));
     } else {

@@ -5,12 +5,21 @@ import { AccountEndingService } from '../account/account-ending.service.js';
 import { ChangeEmailService } from '../account/change-email.service.js';
 import type { ClientInfo } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
+import { FactorRecoveryService } from '../factor-recovery/factor-recovery.service.js';
+import { SecondFactorService } from '../mfa/second-factor.service.js';
 import { ConfirmationService } from '../registration/confirmation.service.js';
 import type { MailToken } from '../users/mail-token.entity.js';
 import { MailTokensService } from '../users/mail-tokens.service.js';
 
 /** What links at `/auth/link/` may be for; the reset has a page of its own (contract.md §5.3). */
-export const LINK_PURPOSES = ['confirm_registration', 'confirm_address', 'undo_address', 'cancel_deletion'] as const;
+export const LINK_PURPOSES = [
+  'confirm_registration',
+  'confirm_address',
+  'undo_address',
+  'cancel_deletion',
+  'confirm_recovery',
+  'stop_recovery',
+] as const;
 /** One of them. */
 export type LinkPurpose = (typeof LINK_PURPOSES)[number];
 
@@ -20,6 +29,8 @@ export interface LinkFacts {
   username: string;
   /** The address that it is about. */
   address: string | null;
+  /** Whether a second factor is asked for. */
+  needsFactor: boolean;
   /** Staff still has to let the person in afterwards. */
   isApprovalPending: boolean;
 }
@@ -32,6 +43,8 @@ export class MailLinksService {
     private readonly confirmations: ConfirmationService,
     private readonly emailChanges: ChangeEmailService,
     private readonly endings: AccountEndingService,
+    private readonly recoveries: FactorRecoveryService,
+    private readonly factors: SecondFactorService,
     @InjectDataSource() private readonly dataSource: DataSource,
   ) {}
 
@@ -40,19 +53,17 @@ export class MailLinksService {
    * @throws Refusal `link_invalid`
    */
   async describe(token: string): Promise<LinkFacts> {
-    const { link, purpose } = await this.find(token);
-    const { username, approvalPending } = link.user;
-    return { purpose, username, address: link.address, isApprovalPending: approvalPending };
+    return (await this.find(token)).facts;
   }
 
   /**
    * Does it, and answers what was done.
-   * @throws Refusal `link_invalid`
+   * @throws Refusal `link_invalid`, `rejected` "Invalid code.", `throttled`
    */
-  async use(token: string, client: ClientInfo): Promise<LinkFacts> {
-    const facts = await this.describe(token);
-    const { link, purpose } = await this.find(token);
-    switch (purpose) {
+  async use(token: string, code: string | undefined, client: ClientInfo): Promise<LinkFacts> {
+    const { link, facts } = await this.find(token);
+    if (facts.needsFactor) await this.factors.demand(link.userId, code ?? '', client);
+    switch (facts.purpose) {
       case 'confirm_registration':
         await this.confirmations.confirm(link, client);
         break;
@@ -61,6 +72,12 @@ export class MailLinksService {
         break;
       case 'undo_address':
         await this.emailChanges.undo(link, client);
+        break;
+      case 'confirm_recovery':
+        await this.recoveries.begin(link, client);
+        break;
+      case 'stop_recovery':
+        await this.recoveries.stopByLink(link, client);
         break;
       case 'cancel_deletion':
         await this.cancelDeletion(link, client);
@@ -75,10 +92,13 @@ export class MailLinksService {
     });
   }
 
-  private async find(token: string): Promise<{ link: MailToken; purpose: LinkPurpose }> {
+  private async find(token: string): Promise<{ link: MailToken; facts: LinkFacts }> {
     const link = await this.tokens.find(token, LINK_PURPOSES);
     const purpose = LINK_PURPOSES.find((known) => known === link?.purpose);
     if (!link || !purpose || link.user.erasedAt !== null) throw new Refusal('link_invalid');
-    return { link, purpose };
+    const { username, approvalPending: isApprovalPending } = link.user;
+    // Turned off meanwhile: then there is nothing to ask for.
+    const needsFactor = link.needsFactor && (await this.factors.isOn(link.userId));
+    return { link, facts: { purpose, username, address: link.address, needsFactor, isApprovalPending } };
   }
 }

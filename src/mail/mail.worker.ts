@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { isDatabaseAway } from '../common/database-errors.js';
-import { unseal } from '../common/secrets.js';
+import { openWithEither } from '../common/secret-keys.js';
 import { Config } from '../config/config.js';
 import { backoff, type JobKind, type RunningJob } from '../jobs/job-kind.js';
 import { JobsService } from '../jobs/jobs.service.js';
@@ -110,7 +110,7 @@ export class MailWorker implements JobKind<MailPayload>, OnModuleInit {
 
   private write({ id, template, recipient, facts, sealedToken, createdAt }: WaitingMail): OutgoingMail {
     if (!isTemplateName(template)) throw new Error('There is no such letter');
-    const token = sealedToken && unseal(sealedToken, this.config.secretKey, TOKEN_PURPOSE);
+    const token = sealedToken && openWithEither(sealedToken, this.config, TOKEN_PURPOSE);
     if (sealedToken && !token) throw new TokenGone();
     const links = letterLinks(this.config, token && token.toString());
     return { id, template, recipient, createdAt, ...renderLetter(template, facts, links) };

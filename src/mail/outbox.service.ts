@@ -2,12 +2,13 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import { resealAll, type Rotation } from '../common/secret-keys.js';
 import { Config } from '../config/config.js';
 import { purge } from '../database/purge.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { isTemplateName, renderLetter } from '../letters/render-letter.js';
 import { letterLinks, TokenGone } from './letter-links.js';
-import { MAIL_JOB } from './mail.service.js';
+import { MAIL_JOB, TOKEN_PURPOSE } from './mail.service.js';
 import { OutboxMail } from './outbox-mail.entity.js';
 
 /** A mail that did not go out yet, as an operator sees it. */
@@ -61,6 +62,17 @@ export class OutboxService {
     });
   }
 
+  /** Seals the tokens of mails that wait with the present `SECRET_KEY`, after a change of it. */
+  async reseal(): Promise<Rotation> {
+    const mails: Pick<OutboxMail, 'id' | 'sealedToken'>[] = await this.dataSource.query(
+      'select id, sealed_token as "sealedToken" from mail_outbox where sealed_token is not null',
+    );
+    const rows = mails.flatMap(({ id, sealedToken: sealed }) =>
+      sealed === null ? [] : [{ sealed, replace: (resealed: Buffer) => this.replaceToken(id, sealed, resealed) }],
+    );
+    return resealAll(rows, this.config, TOKEN_PURPOSE);
+  }
+
   /** What was sent is kept a week, what was not a month. */
   @Interval(3_600_000)
   async purge(): Promise<void> {
@@ -74,6 +86,15 @@ export class OutboxService {
     } catch (err) {
       this.log.warn({ err }, 'Old mails could not be purged now');
     }
+  }
+
+  /** Not when the mail has gone out meanwhile: then its token is to be forgotten. */
+  private async replaceToken(id: string, sealed: Buffer, resealed: Buffer): Promise<void> {
+    await this.dataSource.query('update mail_outbox set sealed_token = $3 where id = $1 and sealed_token = $2', [
+      id,
+      sealed,
+      resealed,
+    ]);
   }
 
   private async queueAgain(id: string, tx: EntityManager): Promise<void> {

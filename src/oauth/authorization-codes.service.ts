@@ -4,7 +4,8 @@ import { InjectDataSource, InjectRepository } from '@nestjs/typeorm';
 import { type DataSource, type EntityManager, Repository } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import type { ClientInfo } from '../common/client-info.js';
-import { looksLikeSecret, randomSecret, seal, sha256, unseal } from '../common/secrets.js';
+import { openWithEither } from '../common/secret-keys.js';
+import { looksLikeSecret, randomSecret, seal, sha256 } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { type Grant, GRANT_PARAMETER, NEXT_SESSION_ID } from '../sessions/issue-session.js';
 import { endSessions } from '../sessions/end-sessions.js';
@@ -107,7 +108,7 @@ export class AuthorizationCodesService {
 
   /** The value of a code that we made. */
   reveal({ sealedCode }: AuthorizationCode): string | null {
-    return unseal(sealedCode, this.config.secretKey, PURPOSE)?.toString() ?? null;
+    return openWithEither(sealedCode, this.config, PURPOSE)?.toString() ?? null;
   }
 
   /**
@@ -145,7 +146,8 @@ export class AuthorizationCodesService {
           and c.code_challenge is not distinct from ${answer}
           and c.approved_at is not null and c.redeemed_at is null and c.expires_at > now()
           and c.failed_attempts < ${FATAL_ATTEMPT} and u.id = c.user_id and ${USER_IS_ACTIVE}
-        returning c.session_id, c.user_id, c.application_id, c.scope`,
+        returning c.session_id, c.user_id, c.application_id, c.scope,
+          (select b.created_at from browser_session b where b.id = c.browser_session_id) as signed_in_at`,
       values: [sha256(code), applicationId, redirectUri, challenge],
     };
   }

@@ -4,10 +4,12 @@ import { isPublic, type OAuthClient, uncoveredScope } from '../applications/clie
 import type { ClientInfo } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
 import { covers, grantable, isKnownScope, readScope } from '../common/scopes.js';
+import { Config } from '../config/config.js';
 import { LimitsService } from '../limits/limits.service.js';
 import { GRANT_PARAMETER, type IssuedSession, NEXT_SESSION_ID } from '../sessions/issue-session.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { AuthorizationCodesService } from './authorization-codes.service.js';
+import { PasswordGrantService } from './password-grant.service.js';
 import { challengeOf } from './pkce.js';
 import type { TokenBody } from './token.dto.js';
 
@@ -19,6 +21,8 @@ export class TokenService {
     private readonly codes: AuthorizationCodesService,
     private readonly sessions: SessionsService,
     private readonly limits: LimitsService,
+    private readonly passwordGrants: PasswordGrantService,
+    private readonly config: Config,
   ) {}
 
   /** @throws Refusal in the OAuth dialect (RFC 6749 §5.2) */
@@ -32,6 +36,8 @@ export class TokenService {
           return this.refresh(client, body, from);
         case 'client_credentials':
           return this.issueOwn(client, body, from);
+        case 'password':
+          return this.issueForPassword(client, body, from);
         default:
           throw new Refusal('unsupported_grant_type');
       }
@@ -82,13 +88,24 @@ export class TokenService {
     const issued = await this.sessions.issue(
       {
         name: 'client_credentials',
-        sql: `select ${NEXT_SESSION_ID} as session_id, null::uuid as user_id, ${application}::bigint as application_id, ${grantedScope}::text as scope`,
+        sql: `select ${NEXT_SESSION_ID} as session_id, null::uuid as user_id, ${application}::bigint as application_id, ${grantedScope}::text as scope, null::timestamptz as signed_in_at`,
         values: [client.id, granted.join(' ')],
       },
       from,
     );
     if (!issued) throw new Error('A grant without conditions yielded nothing');
     return issued;
+  }
+
+  /** RFC 6749 §4.3, only where the operator allows it. */
+  private issueForPassword(client: OAuthClient, body: TokenBody, from: ClientInfo): Promise<IssuedSession> {
+    if (!this.config.oauth.password_grant) throw new Refusal('unsupported_grant_type');
+    const grant = {
+      username: required('username', body.username),
+      password: required('password', body.password),
+      scopes: wantedWords(body.scope ?? client.scope),
+    };
+    return this.passwordGrants.issue(client, grant, from);
   }
 
   /** A refresh may narrow the scope, never widen it (RFC 6749 §6). */

@@ -7,6 +7,7 @@ import { appendQuery, oauthPairs } from '../common/oauth-redirects.js';
 import type { Config } from '../config/config.js';
 import type { LoginProblem } from './login-problem.js';
 import { Alert, Field, Foreign } from './parts.js';
+import { PasskeyForm } from './passkey-form.js';
 
 /** What the login page shows; names and hosts are from our own record, never from the URL. */
 export interface LoginPageProps {
@@ -19,10 +20,20 @@ export interface LoginPageProps {
   problem: LoginProblem | null;
   /** Whom this browser is signed in as, unless the app wants the password typed again. */
   username: string | null;
+  /** For a browser that can use a passkey; null where passkeys cannot work. */
+  passkeyOptions: object | null;
 }
 
 /** The login form (contract.md §2.3). */
-export function LoginPage({ config, client, redirectUri, parameters, problem, username }: LoginPageProps): VNode {
+export function LoginPage({
+  config,
+  client,
+  redirectUri,
+  parameters,
+  problem,
+  username,
+  passkeyOptions,
+}: LoginPageProps): VNode {
   const pairs = oauthPairs(parameters);
   return (
     <Document title="Sign in" config={config}>
@@ -59,6 +70,15 @@ export function LoginPage({ config, client, redirectUri, parameters, problem, us
             Sign in
           </button>
         </form>
+        {passkeyOptions && (
+          <PasskeyForm
+            action={appendQuery('/api/auth/passkey', pairs)}
+            ceremony="get"
+            options={passkeyOptions}
+            button="Sign in with a passkey"
+            isQuiet
+          />
+        )}
         <div class="aside">
           <p>
             <a href={config.frontend.routes.password_reset}>Forgotten your password?</a>

@@ -67,3 +67,21 @@ export class ReactivatePageQuery extends AuthorizationParameters {
   @Text({ description: '`disabled` or `deletion_pending`.' })
   reason?: string;
 }
+
+/** Query of the page that asks for the second factor; the rest is the sign-in it belongs to (contract.md §3.1). */
+export class SecondFactorPageQuery extends AuthorizationParameters {
+  @Text({ description: 'Of the sign-in.', required: true })
+  mfa_token: string;
+
+  @Text({ description: 'How one may answer, for frontends that cannot read our rows.' })
+  challenge_types?: string;
+
+  @Text({ description: '`requested` after somebody said that every factor is lost.' })
+  recovery?: string;
+
+  @Allow()
+  error?: unknown;
+
+  @Allow()
+  error_description?: unknown;
+}

@@ -8,7 +8,7 @@ export interface FieldProps {
   label: string;
   type?: 'text' | 'email' | 'password';
   /** The HTML word by which browsers and password managers know what belongs here. */
-  autocomplete: 'username' | 'current-password' | 'new-password' | 'email';
+  autocomplete: 'username' | 'current-password' | 'new-password' | 'email' | 'one-time-code' | 'off';
   value?: string;
   hint?: string;
   /** What was wrong with the value that was sent. */
@@ -97,4 +97,11 @@ export function ForeignLink({ url }: { url: string }): VNode {
       {host}
     </a>
   );
+}
+
+const FORMAT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
+
+/** A moment in UTC: without a script we do not know the reader's zone. */
+export function Moment({ at }: { at: Date }): VNode {
+  return <time dateTime={at.toISOString()}>{`${FORMAT.format(at)} UTC`}</time>;
 }

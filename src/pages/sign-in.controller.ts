@@ -3,6 +3,7 @@ import { ApiExcludeController, ApiOperation, ApiProduces, ApiResponse, ApiTags }
 import type { FastifyReply } from 'fastify';
 import { redirectSource } from '../applications/redirect-uri.js';
 import { belongsTo } from '../auth/consent.service.js';
+import { PasskeySignInService } from '../auth/passkey-sign-in.service.js';
 import { CallingBrowser, type SignedInBrowser } from '../browsers/signed-in-browser.js';
 import { Browser } from '../common/access.js';
 import { Refusal } from '../common/errors.js';
@@ -11,6 +12,7 @@ import { Speaks } from '../common/route-config.js';
 import { looksLikeSecret } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { AuthorizationCodesService } from '../oauth/authorization-codes.service.js';
+import { PAGE_LIFE } from '../passkeys/webauthn-challenges.service.js';
 import { CodePage, NoCodePage } from './code.page.js';
 import { ConsentPage } from './consent.page.js';
 import { LoginPage } from './login.page.js';
@@ -25,6 +27,7 @@ import { CodePageQuery, ConsentPageQuery, LoginPageQuery } from './pages.dto.js'
 export class LoginPageController {
   constructor(
     private readonly requests: LoginRequestsService,
+    private readonly passkeys: PasskeySignInService,
     private readonly config: Config,
   ) {}
 
@@ -42,8 +45,11 @@ export class LoginPageController {
     @CallingBrowser() browser: SignedInBrowser | null,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const request = await this.requests.read(query, browser);
-    sendPage(reply, this.config, LoginPage({ config: this.config, ...request }));
+    const [request, passkeyOptions] = await Promise.all([
+      this.requests.read(query, browser),
+      this.passkeys.isOffered ? this.passkeys.options(PAGE_LIFE) : null,
+    ]);
+    sendPage(reply, this.config, LoginPage({ config: this.config, ...request, passkeyOptions }));
   }
 }
 

@@ -48,12 +48,20 @@ export class PasswordHasher implements OnApplicationShutdown {
     return matches === true && isReadable;
   }
 
+  /**
+   * The Argon2id digest of a short secret; with one salt for a set of them, one digest tells whether a value is among them.
+   * @throws Refusal `unavailable` when the waiting line is full
+   */
+  async digest(secret: string, salt: Uint8Array): Promise<Buffer> {
+    return Buffer.from(await this.run('digest', { secret, salt }));
+  }
+
   /** After the last request: sign-ins in flight are finished first. */
   async onApplicationShutdown(): Promise<void> {
     await this.pool.destroy();
   }
 
-  private async run(name: 'hash' | 'verify', task: unknown) {
+  private async run(name: 'hash' | 'verify' | 'digest', task: unknown) {
     if (this.pool.queueSize >= MAX_WAITING) throw new Refusal('unavailable', undefined, { retryAfter: 2 });
     return this.pool.run(task, { name });
   }

@@ -1,5 +1,5 @@
 import { pbkdf2Sync, timingSafeEqual } from 'node:crypto';
-import { hashSync, verifySync } from '@node-rs/argon2';
+import { hashRawSync, hashSync, verifySync } from '@node-rs/argon2';
 import { compareSync } from 'bcryptjs';
 
 /** OWASP Password Storage: Argon2id, 19 MiB, two passes, one lane. */
@@ -23,8 +23,8 @@ function verifyBcrypt(stored: string, password: string): boolean {
 }
 
 function verifyPbkdf2(stored: string, password: string): boolean {
-  const [, , rounds, salt = '', digest = ''] = stored.split('$');
-  const expected = fromAdaptedBase64(digest);
+  const [, , rounds, salt = '', hashed = ''] = stored.split('$');
+  const expected = fromAdaptedBase64(hashed);
   const actual = pbkdf2Sync(password, fromAdaptedBase64(salt), Number(rounds), expected.length, 'sha512');
   return timingSafeEqual(actual, expected);
 }
@@ -32,4 +32,9 @@ function verifyPbkdf2(stored: string, password: string): boolean {
 /** passlib writes `.` for `+`. */
 function fromAdaptedBase64(text: string): Buffer {
   return Buffer.from(text.replaceAll('.', '+'), 'base64');
+}
+
+/** Runs in a worker thread: the Argon2id digest of a short secret with a given salt. */
+export function digest({ secret, salt }: { secret: string; salt: Uint8Array }): Buffer {
+  return hashRawSync(secret, { ...OPTIONS, salt });
 }

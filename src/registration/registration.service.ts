@@ -128,7 +128,7 @@ export class RegistrationService {
     return this.sessions.issue(
       {
         name: 'registration',
-        sql: `select ${NEXT_SESSION_ID} as session_id, ${user}::uuid as user_id, ${app}::bigint as application_id, ${scope}::text as scope`,
+        sql: `select ${NEXT_SESSION_ID} as session_id, ${user}::uuid as user_id, ${app}::bigint as application_id, ${scope}::text as scope, now() as signed_in_at`,
         values: [userId, application.id, grantable(application.scope.split(' '), false).join(' ')],
       },
       client,

@@ -18,5 +18,12 @@ export async function endAccess(tx: EntityManager, userId: string, keepSessionId
 /** Signs all browsers of a person out; pending and approved codes hang on them. */
 export async function endBrowsers(tx: EntityManager, userId: string): Promise<void> {
   await tx.query('delete from browser_session where user_id = $1', [userId]);
+  await endUnfinishedSignIns(tx, userId);
+}
+
+/** Ends sign-ins that wait for one more step, in browsers and at clients; a wait for lost factors is looked at anew. */
+export async function endUnfinishedSignIns(tx: EntityManager, userId: string): Promise<void> {
+  await tx.query(`update job set run_at = now() where kind = 'recover_factors' and key = $1`, [userId]);
   await tx.query('delete from pending_sign_in where user_id = $1', [userId]);
+  await tx.query('delete from mfa_challenge where user_id = $1', [userId]);
 }

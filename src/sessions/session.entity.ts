@@ -26,6 +26,10 @@ export class Session {
   @CreateDateColumn({ type: 'timestamptz' })
   createdAt: Date;
 
+  /** When the person proved who they are, which a browser may have kept for an hour; null when nobody did. */
+  @Column({ type: 'timestamptz', nullable: true })
+  signedInAt: Date | null;
+
   /** When its newest access token ends; `infinity` is never. Repeated here, so that the list is one walk down one index. */
   @Column({ type: 'timestamptz' })
   accessExpiresAt: Date;

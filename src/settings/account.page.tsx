@@ -1,9 +1,9 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { Backup } from '../backups/backup.entity.js';
 import type { Config } from '../config/config.js';
-import { Alert, Field } from '../pages/parts.js';
+import { Alert, Field, Moment } from '../pages/parts.js';
 import type { AccountForm, Problem } from './account-screen.service.js';
-import { graceWords, Moment, SettingsFrame } from './settings-frame.js';
+import { graceWords, SettingsFrame } from './settings-frame.js';
 import type { Done } from './settings.dto.js';
 
 /** What the account screen shows. */

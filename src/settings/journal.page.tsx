@@ -3,8 +3,8 @@ import type { ListedEvent } from '../audit/audit.service.js';
 import { describeEvent } from '../audit/describe-event.js';
 import { deviceName } from '../common/device.js';
 import type { Config } from '../config/config.js';
-import { Foreign } from '../pages/parts.js';
-import { Moment, SettingsFrame } from './settings-frame.js';
+import { Foreign, Moment } from '../pages/parts.js';
+import { SettingsFrame } from './settings-frame.js';
 
 /** What the journal shows. */
 export interface JournalPageProps {

@@ -1,9 +1,9 @@
 import type { VNode } from 'preact';
 import { deviceName } from '../common/device.js';
 import type { Config } from '../config/config.js';
-import { Foreign } from '../pages/parts.js';
+import { Foreign, Moment } from '../pages/parts.js';
 import type { ListedSession } from '../sessions/list-sessions.js';
-import { Moment, SettingsFrame } from './settings-frame.js';
+import { SettingsFrame } from './settings-frame.js';
 
 /** What the list of sessions shows. */
 export interface SessionsPageProps {

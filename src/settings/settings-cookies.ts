@@ -1,6 +1,7 @@
 import type { CookieSerializeOptions } from '@fastify/cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { seal, unseal } from '../common/secrets.js';
+import { openWithEither } from '../common/secret-keys.js';
+import { seal } from '../common/secrets.js';
 import type { Config } from '../config/config.js';
 
 /** Where the settings live, and the only place their cookies are sent to. */
@@ -34,7 +35,7 @@ export function set(reply: FastifyReply, config: Config, cookie: SealedCookie, v
 export function read({ cookies }: FastifyRequest, config: Config, cookie: SealedCookie): string | null {
   const sealed = cookies[nameOf(cookie, config)];
   if (sealed === undefined) return null;
-  return unseal(Buffer.from(sealed, 'base64url'), config.secretKey, cookie.purpose)?.toString() ?? null;
+  return openWithEither(Buffer.from(sealed, 'base64url'), config, cookie.purpose)?.toString() ?? null;
 }
 
 /** Takes it out again. */

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.js';
 const SCREENS = [
   { path: '/settings', name: 'Sessions' },
   { path: '/settings/account', name: 'Account' },
+  { path: '/settings/security', name: 'Security' },
   { path: '/settings/journal', name: 'Journal' },
 ] as const;
 
@@ -45,13 +46,6 @@ export function SettingsFrame({ config, username, screen, children }: SettingsFr
       </section>
     </Document>
   );
-}
-
-const FORMAT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' });
-
-/** A moment in UTC: without a script we do not know the reader's zone. */
-export function Moment({ at }: { at: Date }): VNode {
-  return <time dateTime={at.toISOString()}>{`${FORMAT.format(at)} UTC`}</time>;
 }
 
 const UNITS = [

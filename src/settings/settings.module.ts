@@ -22,6 +22,7 @@ export class SettingsModule {
       imports: [AccountModule, AuditModule, BackupsModule, OAuthModule, SessionsModule, UsersModule],
       controllers: frontend.builtin ? [SettingsController, AccountSettingsController, JournalSettingsController] : [],
       providers: [SettingsGate, SettingsSignInService, AccountScreenService],
+      exports: [SettingsGate],
     };
   }
 }

@@ -7,6 +7,8 @@ export type MailTokenPurpose =
   | 'confirm_address'
   | 'undo_address'
   | 'cancel_deletion'
+  | 'confirm_recovery'
+  | 'stop_recovery'
   | 'reset_password';
 
 /** The token of one link in a mail: single use, for one account, one purpose and one address. */
@@ -32,6 +34,10 @@ export class MailToken {
   /** The address that is confirmed or restored; the stored one at the time of the mail for the others. */
   @Column({ type: 'text', nullable: true })
   address: string | null;
+
+  /** Whether who opens it must show a second factor, because none was shown when it was asked for (contract.md §5.7). */
+  @Column({ type: 'boolean', default: false })
+  needsFactor: boolean;
 
   @CreateDateColumn({ type: 'timestamptz' })
   createdAt: Date;

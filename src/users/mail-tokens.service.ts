@@ -11,6 +11,7 @@ export const MAIL_TOKEN_LIFE = {
   confirm_registration: 48 * 3600,
   confirm_address: 3600,
   undo_address: 7 * 86_400,
+  confirm_recovery: 3600,
   reset_password: 3600,
 } as const;
 
@@ -21,6 +22,7 @@ export interface NewMailToken {
   address: string | null;
   /** Seconds. */
   life: number;
+  needsFactor?: boolean;
 }
 
 /** Keeps the tokens of links in mails: made with the mail, looked at without effect, used once. */
@@ -32,7 +34,7 @@ export class MailTokensService {
 
   /** Makes a token and answers its value and its end. An earlier one for the same purpose dies, but for undoing: see `undo_address`. */
   async issue(
-    { userId, purpose, address, life }: NewMailToken,
+    { userId, purpose, address, life, needsFactor = false }: NewMailToken,
     tx: EntityManager,
   ): Promise<{ token: string; expiresAt: Date }> {
     // Otherwise two at once would not void each other.
@@ -41,9 +43,9 @@ export class MailTokensService {
     if (purpose !== 'undo_address') await this.revoke(userId, [purpose], tx);
     const token = randomSecret();
     const [row] = await tx.query(
-      `insert into mail_token (hash, user_id, purpose, address, expires_at)
-       values ($1, $2, $3, $4, now() + make_interval(secs => $5)) returning expires_at as "expiresAt"`,
-      [sha256(token), userId, purpose, address, life],
+      `insert into mail_token (hash, user_id, purpose, address, expires_at, needs_factor)
+       values ($1, $2, $3, $4, now() + make_interval(secs => $5), $6) returning expires_at as "expiresAt"`,
+      [sha256(token), userId, purpose, address, life, needsFactor],
     );
     return { token, expiresAt: row.expiresAt };
   }

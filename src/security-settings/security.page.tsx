@@ -1,0 +1,205 @@
+import type { ComponentChildren, VNode } from 'preact';
+import type { Config } from '../config/config.js';
+import type { MfaState } from '../mfa/mfa.service.js';
+import { PasskeyForm } from '../pages/passkey-form.js';
+import { Alert, Field, Foreign, Moment } from '../pages/parts.js';
+import type { Passkey } from '../passkeys/passkey.entity.js';
+import { SettingsFrame } from '../settings/settings-frame.js';
+import type { SecurityProblem } from './security-screen.service.js';
+
+/** Where the forms of this screen are sent. */
+export const SECURITY_PATH = '/settings/security';
+
+/** What the screen shows. */
+export interface SecurityPageProps {
+  config: Config;
+  username: string;
+  state: MfaState;
+  codesLeft: number;
+  passkeys: readonly Passkey[];
+  /** When the factors will be taken away, because somebody says that they are lost. */
+  recoveryDueAt: Date | null;
+  /** What a browser needs to make a passkey; null where passkeys cannot work. */
+  passkeyOptions: object | null;
+  problem: SecurityProblem | null;
+}
+
+/** The screen of second factors: what is on, and how to add, renew and remove it. */
+export function SecurityPage(props: SecurityPageProps): VNode {
+  const { config, username, state, recoveryDueAt, problem } = props;
+  const sentenceOf = (where: SecurityProblem['where']) => (problem?.where === where ? problem.sentence : undefined);
+  return (
+    <SettingsFrame config={config} username={username} screen="Security">
+      {recoveryDueAt && <RecoveryNotice dueAt={recoveryDueAt} />}
+      <p class="part">
+        {state.enabled
+          ? 'Signing in asks for your password and a second factor.'
+          : 'Signing in asks for your password only. A second factor keeps out whoever finds it out.'}
+      </p>
+      <TotpPart {...props} sentence={sentenceOf('totp')} />
+      <PasskeysPart {...props} sentence={sentenceOf('passkey')} />
+      <CodesPart {...props} sentence={sentenceOf('codes')} />
+    </SettingsFrame>
+  );
+}
+
+function RecoveryNotice({ dueAt }: { dueAt: Date }): VNode {
+  return (
+    <div class="notice problem" role="alert">
+      <p>
+        Somebody who knows your password says that your second factors are lost. They are taken away on{' '}
+        <Moment at={dueAt} />, unless you object.
+      </p>
+      <form method="post" action={`${SECURITY_PATH}/recovery/stop`}>
+        <button type="submit" class="danger">
+          Stop that: I still have them
+        </button>
+      </form>
+    </div>
+  );
+}
+
+type PartProps = SecurityPageProps & { sentence: string | undefined };
+
+function TotpPart({ state, sentence }: PartProps): VNode {
+  return (
+    <Part id="totp" title="Authenticator app" sentence={sentence}>
+      <p>{state.totp ? 'It is on.' : 'An app on your phone shows a code that changes every 30 seconds.'}</p>
+      <form method="post" action={`${SECURITY_PATH}/totp`}>
+        <button type="submit" class={state.totp ? 'quiet' : ''}>
+          {state.totp ? 'Set up another app in its place' : 'Set it up'}
+        </button>
+      </form>
+      {state.totp && (
+        <details open={sentence !== undefined}>
+          <summary>Turn it off</summary>
+          <form method="post" action={`${SECURITY_PATH}/totp/remove#totp`}>
+            <Password id="totp-password" label="Password" hint="Your backup codes go with it." />
+            <button type="submit" class="danger">
+              Turn the app off
+            </button>
+          </form>
+        </details>
+      )}
+    </Part>
+  );
+}
+
+function PasskeysPart({ passkeys, passkeyOptions, sentence }: PartProps): VNode {
+  return (
+    <Part id="passkeys" title="Passkeys and security keys" sentence={sentence}>
+      <p>A passkey signs you in without a password, or is the second factor beside it.</p>
+      {passkeys.length > 0 && (
+        <ul class="passkeys">
+          {passkeys.map((passkey) => (
+            <PasskeyItem key={passkey.id} passkey={passkey} />
+          ))}
+        </ul>
+      )}
+      {passkeyOptions ? (
+        <PasskeyForm
+          action={`${SECURITY_PATH}/passkeys#passkeys`}
+          ceremony="create"
+          options={passkeyOptions}
+          button="Add a passkey"
+        >
+          <Field name="name" id="passkey-name" label="Its name" autocomplete="off" required={false} />
+          <Password id="passkey-password" label="Password" />
+        </PasskeyForm>
+      ) : (
+        <p>They work only where this instance is reached by name and https.</p>
+      )}
+    </Part>
+  );
+}
+
+function PasskeyItem({ passkey: { id, name, createdAt, lastUsedAt } }: { passkey: Passkey }): VNode {
+  return (
+    <li>
+      <h3>
+        <Foreign>{name}</Foreign>
+      </h3>
+      <dl class="facts">
+        <div>
+          <dt>Added</dt>
+          <dd>
+            <Moment at={createdAt} />
+          </dd>
+        </div>
+        <div>
+          <dt>Last used</dt>
+          <dd>{lastUsedAt === null ? 'never' : <Moment at={lastUsedAt} />}</dd>
+        </div>
+      </dl>
+      <details>
+        <summary>Rename or remove</summary>
+        <form method="post" action={`${SECURITY_PATH}/passkeys/${id}/rename#passkeys`}>
+          <Field name="name" id={`name-${id}`} label="Name" autocomplete="off" value={name} />
+          <button type="submit" class="quiet small">
+            Rename
+          </button>
+        </form>
+        <form method="post" action={`${SECURITY_PATH}/passkeys/${id}/remove#passkeys`}>
+          <Password id={`password-${id}`} label="Password" />
+          <button type="submit" class="danger small">
+            Remove
+          </button>
+        </form>
+      </details>
+    </li>
+  );
+}
+
+function CodesPart({ state, codesLeft, sentence }: PartProps): VNode {
+  const left = codesLeft === 1 ? 'One is left.' : `${codesLeft} are left.`;
+  return (
+    <Part id="codes" title="Backup codes" sentence={sentence}>
+      <p>
+        {'For the day when the phone is lost: each works once in place of a second factor. '}
+        {codesLeft === 0 ? 'You have none.' : left}
+        {!state.enabled && ' They count as soon as a second factor is on.'}
+      </p>
+      <form method="post" action={`${SECURITY_PATH}/codes#codes`}>
+        <Password id="codes-password" label="Password" />
+        <button type="submit" class={codesLeft === 0 ? '' : 'quiet'}>
+          {codesLeft === 0 ? 'Make codes' : 'Make new ones, and void these'}
+        </button>
+      </form>
+    </Part>
+  );
+}
+
+interface FramedProps {
+  id: string;
+  title: string;
+  sentence: string | undefined;
+  children?: ComponentChildren;
+}
+
+/** One kind of factor, with what was wrong with its last form. */
+function Part({ id, title, sentence, children }: FramedProps): VNode {
+  return (
+    <section class="part" id={id}>
+      <h2>{title}</h2>
+      {sentence !== undefined && (
+        <Alert>
+          <p>{sentence}</p>
+        </Alert>
+      )}
+      {children}
+    </section>
+  );
+}
+
+function Password({ id, label, hint }: { id: string; label: string; hint?: string }): VNode {
+  return (
+    <Field
+      id={id}
+      name="password"
+      label={label}
+      type="password"
+      autocomplete="current-password"
+      {...(hint !== undefined && { hint })}
+    />
+  );
+}
