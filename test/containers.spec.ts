@@ -138,7 +138,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('sets only variables that the app reads', () => {
-    const known = 'DATABASE_URL LOG_LEVEL PUBLIC_URL SECRET_KEY SMTP_URL TRUST_PROXY'.split(' ');
+    const known = 'DATABASE_URL LOG_LEVEL PUBLIC_URL SECRET_KEY SECRET_KEY_PREVIOUS SMTP_URL TRUST_PROXY'.split(' ');
     expect(Object.keys(services.app.environment).sort()).toEqual(known);
   });
 

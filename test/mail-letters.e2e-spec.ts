@@ -42,6 +42,14 @@ const TELLS: Record<TemplateName, { subject: string; tells: RegExp[]; link?: 'ac
     subject: 'The change of your mail address at Little Pond was taken back',
     tells: [/earlier address is in use again/, /needs a new password/],
   },
+  backup_code_used: {
+    subject: 'A backup code was used at Little Pond',
+    tells: [/^A backup code was used for your account alice\. It works no longer\.$/m, /^It was the last one\.$/m],
+  },
+  backup_codes_made: {
+    subject: 'New backup codes for your account at Little Pond',
+    tells: [/Those that you wrote down before work no longer/, /make a set that you keep/],
+  },
   backup_ready: { subject: 'Your data from Little Pond is ready', tells: [/settings for seven days/] },
   client_may_write: { subject: 'An app may now write for your account at Little Pond', tells: [/App {9}Tusky/] },
   confirm_address: {
@@ -60,6 +68,14 @@ const TELLS: Record<TemplateName, { subject: string; tells: RegExp[]; link?: 'ac
     tells: [/On 29 November 2026, 06:26 UTC, it is erased for good/, /change your mind/],
     link: 'act',
   },
+  factor_added: {
+    subject: 'A second factor for your account at Little Pond',
+    tells: [/signing in to your account alice also asks for a second factor/, /somebody knows your password/],
+  },
+  factor_removed: {
+    subject: 'A second factor was removed at Little Pond',
+    tells: [/does not ask for a second factor any more/, /set up a second factor anew/],
+  },
   new_sign_in: { subject: 'New sign-in to your account at Little Pond', tells: [/a network that is new for it/] },
   password_changed: { subject: 'Your password at Little Pond was changed', tells: [/at once/] },
   password_reset: {
@@ -68,6 +84,28 @@ const TELLS: Record<TemplateName, { subject: string; tells: RegExp[]; link?: 'ac
     link: 'reset',
   },
   password_was_reset: { subject: 'A new password for your account at Little Pond', tells: [/your mailbox first/] },
+  recovery_begun: {
+    subject: 'Your second factors at Little Pond will be removed',
+    tells: [/taken away on 29 November 2026, 06:26 UTC, unless you object/, /Object: I still have them/],
+    link: 'act',
+  },
+  recovery_confirm: {
+    subject: 'Did you lose your second factors at Little Pond?',
+    tells: [
+      /Somebody who knows the password of your account alice/,
+      /works once, until 29 November 2026/,
+      /do nothing/,
+    ],
+    link: 'act',
+  },
+  recovery_done: {
+    subject: 'Your second factors at Little Pond were removed',
+    tells: [/^Nobody objected, so every second factor/m, /sign in with your password alone/],
+  },
+  recovery_stopped: {
+    subject: 'Your second factors at Little Pond stay',
+    tells: [/has ended: somebody objected, showed one of them, or changed the password/, /ask again where you sign in/],
+  },
   registration_to_review: {
     subject: 'alice would like to join Little Pond',
     tells: [/^Hello,$/m, /> I draw birds/, /user approve alice/],
@@ -85,12 +123,17 @@ const NOTICES: TemplateName[] = [
   'account_reactivated',
   'address_change_requested',
   'address_changed',
+  'backup_code_used',
+  'backup_codes_made',
   'client_may_write',
   'deletion_cancelled',
   'deletion_scheduled',
+  'factor_added',
+  'factor_removed',
   'new_sign_in',
   'password_changed',
   'password_was_reset',
+  'recovery_confirm',
   'session_reused',
   'sessions_revoked',
   'wrong_passwords',
@@ -185,6 +228,19 @@ describe('letters', () => {
     expect(disabled.text).not.toContain('just sign in');
     const reset = await arrive('password_reset', { ...FACTS, by: 'staff' }, randomSecret());
     expect(reset.text).toContain('The staff of Little Pond asks you to set a new password for your account alice.');
+    const recovered = await arrive('recovery_done', { ...FACTS, by: 'staff' }, randomSecret());
+    expect(recovered.text).toContain('The staff of Little Pond removed every second factor of your account alice.');
+    expect(recovered.text).not.toContain('Nobody objected');
+  });
+
+  it('counts the backup codes that are left', async () => {
+    for (const [left, words] of [
+      ['1', 'One is left.'],
+      ['7', '7 are left.'],
+    ]) {
+      const mail = await arrive('backup_code_used', { ...FACTS, left }, randomSecret());
+      expect(mail.text).toContain(`\n${words}\n`);
+    }
   });
 
   it('leaves out what is not known', async () => {

@@ -37,8 +37,11 @@ describe('GET /oauth/authorize', () => {
     const html = expectPage(await page({ application: 'Your bank', website: 'https://bank.example', state: STATE }));
     expect(textOf(html)).toContain('Sign in to continue to Test client (app.example)');
     expect(html).not.toContain('bank');
-    const [login, ...others] = formsOf(html);
+    const [login, passkey, ...others] = formsOf(html);
     expect(others).toEqual([]);
+    expect(passkey).toMatchObject({ method: 'post', fields: { response: '' }, buttons: ['Sign in with a passkey'] });
+    expect(passkey?.action.split('?')[0]).toBe('/api/auth/passkey');
+    expect(queryOf(passkey?.action ?? '')).toEqual(oauthQuery(client, { state: STATE }));
     expect(login).toMatchObject({
       method: 'post',
       fields: { identifier: '', password: '' },

@@ -36,12 +36,15 @@ describe('every page', () => {
   const open = (name: string) => test.http.get(paths[name] ?? '').set('Cookie', cookie);
 
   it.each(['home', 'login', 'consent', 'code', 'register', 'reset', 'reactivate', 'signed-out'])(
-    '%s carries the headers of a page, no script, no style of its own, one heading',
+    '%s carries the headers of a page, no script but that of passkeys, no style of its own, one heading',
     async (name) => {
       const answer = await open(name).set('Origin', 'https://evil.example');
       const html = expectPage(answer, 200, name === 'consent' ? policy('https://app.example') : policy());
       expect(html).toMatch(/^<!doctype html><html lang="en"><head>/);
-      expect(html).not.toMatch(/<script|<style|\sstyle=|\son\w+=|<iframe|<base/i);
+      // Passkeys are the one thing that no form can do by itself.
+      const scripts = name === 'login' ? ['<script type="module" src="/assets/passkeys.js"></script>'] : [];
+      expect(html.match(/<script.*?<\/script>/gs) ?? []).toEqual(scripts);
+      expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<iframe|<base/i);
       expect(html.match(/<h1[ >]/g)).toHaveLength(1);
       expect(html).toMatch(/<title>[^<]+ · Gatehouse<\/title>/);
       expect(html).toContain('<link rel="stylesheet" href="/assets/gatehouse.css"/>');
@@ -222,6 +225,7 @@ describe('GET /assets/*', () => {
     ['avatar.svg', 'image/svg+xml'],
     ['header.svg', 'image/svg+xml'],
     ['icon.svg', 'image/svg+xml'],
+    ['passkeys.js', 'text/javascript; charset=utf-8'],
   ])('serves %s to any origin, to be kept for an hour and then asked for again', async (name, type) => {
     const answer = await test.http.get(`/assets/${name}`).set('Origin', 'https://app.example');
     expect(answer.status).toBe(200);

@@ -13,6 +13,7 @@ import {
   registerClient,
   type TestClient,
 } from './support/flows.js';
+import { leadsTo } from './support/routes.js';
 
 const NOT_FOUND = { error: 'Not found' };
 
@@ -73,7 +74,10 @@ describe('a path (contract.md §0.2, security.md R4)', () => {
         if (![400, 401, 403, 404, 405].includes(denied.status))
           opened.push(`${route.method} ${spelling}: ${denied.status}`);
         const tried = await ask(test, route.method, spelling, bearer(tokenFor(route)));
-        if (tried.status !== 404 && tried.status !== 405)
+        // Another value of a path parameter is another record, or another kind of factor (contract.md §6.2).
+        const isUndefined = /"error":"undefined (mfa )?method"/.test(tried.text);
+        const isOther = tried.status === 400 && (route.url.includes(':') || isUndefined);
+        if (tried.status !== 404 && tried.status !== 405 && !isOther)
           opened.push(`${route.method} ${spelling} with a token: ${tried.status}`);
       }
       expect((await ask(test, route.method, path)).status, path).toBe(401);
@@ -155,19 +159,12 @@ describe('a method (contract.md §0.2, security.md R14)', () => {
 
   it('that a path does not have is answered 405 with those it has', async () => {
     for (const url of new Set(routes.map((route) => route.url))) {
-      const known = routes.filter((route) => route.url === url).map(({ method }) => method);
+      const path = pathOf({ method: 'GET', url, facts: {} });
+      const known = [...new Set(routes.filter((route) => leadsTo(route.url, path)).map(({ method }) => method))];
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((name) => !known.includes(name))) {
-        const answer = await ask(test, method, pathOf({ method, url, facts: {} }));
-        const seen = {
-          url,
-          method,
-          status: answer.status,
-          body: bodyOf(answer),
-          allow: answer.headers['allow']?.split(', ').toSorted(),
-        };
-        expect(seen).toEqual({
-          url,
-          method,
+        const answer = await ask(test, method, path);
+        const allow = answer.headers['allow']?.split(', ').toSorted();
+        expect({ status: answer.status, body: bodyOf(answer), allow }, `${method} ${url}`).toEqual({
           status: 405,
           body: { error: 'Method not allowed' },
           allow: known.toSorted(),

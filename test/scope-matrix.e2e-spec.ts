@@ -52,17 +52,21 @@ describe('every bearer route', () => {
       const encoded = route.url.replace(/[a-z](?=[a-z_.]*$)/, (c) => `%${c.charCodeAt(0).toString(16)}`);
       for (const url of [encoded, route.url.toUpperCase(), `/${route.url}`, `${route.url};x=1`, `${route.url}//`]) {
         if (url === route.url) continue;
-        const { status } = await call(test, { ...route, url }, tokens.access_token);
-        expect([401, 403, 404, 405], `${route.method} ${url} answers ${status}`).toContain(status);
+        const { status, body } = await call(test, { ...route, url }, tokens.access_token);
+        // Another kind of factor than there is (contract.md §6.2), or another id.
+        const isOther = status === 400 && (route.hasParameter || /^undefined (mfa )?method$/.test(body.error));
+        expect(isOther || [401, 403, 404, 405].includes(status), `${route.method} ${url} answers ${status}`).toBe(true);
       }
     }
   });
 
-  it('refuses HEAD as it does GET', async () => {
-    for (const { method, url } of bearerRoutes(test).filter((route) => route.method === 'GET')) {
+  it('refuses HEAD as it does GET, and at once where GET makes something', async () => {
+    for (const { method, url, facts } of bearerRoutes(test).filter((route) => route.method === 'GET')) {
       const answer = await call(test, { method: 'HEAD', url }, 'a'.repeat(43));
-      expect(answer.status, `${method} ${url}`).toBe(401);
-      expect(answer.headers['www-authenticate']).toBe(INVALID);
+      const seen = { status: answer.status, challenge: answer.headers['www-authenticate'] };
+      expect(seen, `${method} ${url}`).toEqual(
+        facts.noHead ? { status: 405, challenge: undefined } : { status: 401, challenge: INVALID },
+      );
     }
   });
 

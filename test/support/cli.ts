@@ -20,6 +20,11 @@ export interface CliRun {
 
 /** Starts the built command line on a database; `buildPrograms` first. */
 export function startCli(database: TestDatabase, ...args: string[]): CliRun {
+  return startCliWith({}, database, ...args);
+}
+
+/** The same with more in its environment. */
+function startCliWith(env: Record<string, string>, database: TestDatabase, ...args: string[]): CliRun {
   const child = spawn(process.execPath, ['dist/cli.js', ...args], {
     cwd: ROOT,
     env: {
@@ -28,6 +33,7 @@ export function startCli(database: TestDatabase, ...args: string[]): CliRun {
       DATABASE_URL: database.url,
       DATA_DIR: join(tmpdir(), 'gatehouse-cli'),
       SECRET_KEY: 'a test key of more than thirty-two characters',
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -40,4 +46,13 @@ export function startCli(database: TestDatabase, ...args: string[]): CliRun {
 /** Runs one command to its end. */
 export function runCli(database: TestDatabase, ...args: string[]): Promise<CliOutcome> {
   return startCli(database, ...args).outcome;
+}
+
+/** The same with more in its environment. */
+export function runCliWith(
+  env: Record<string, string>,
+  database: TestDatabase,
+  ...args: string[]
+): Promise<CliOutcome> {
+  return startCliWith(env, database, ...args).outcome;
 }

@@ -42,6 +42,12 @@ export class Roadblock {
     }
   }
 
+  /** Makes what it did last, and lets them go on. */
+  async settle(): Promise<void> {
+    await this.client.query('commit');
+    await this.client.end();
+  }
+
   /** Lets them go on, as if it had never been. */
   async lift(): Promise<void> {
     await this.client.query('rollback');

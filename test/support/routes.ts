@@ -5,6 +5,8 @@ import type { TestApp } from './app.js';
 /** A route that takes an access token, and what it demands. */
 export type BearerRoute = Route & {
   access: { principal: string; scopes: readonly string[]; admitsUnconfirmed?: boolean };
+  /** Whether its path has a parameter, of which another spelling is another value. */
+  hasParameter: boolean;
 };
 
 /** Every route that takes an access token, with a value for each path parameter; what later rooms add joins by itself. */
@@ -16,7 +18,14 @@ export function bearerRoutes({ app }: TestApp): BearerRoute[] {
       ...route,
       url: route.url.replaceAll(/:[A-Za-z]+/g, '1'),
       access: route.facts.access as BearerRoute['access'],
+      hasParameter: route.url.includes(':'),
     }));
+}
+
+/** Whether a path is one of a route, whose parameters may have any value. */
+export function leadsTo(url: string, path: string): boolean {
+  const [parts, sent] = [url.split('/'), path.split('/')];
+  return parts.length === sent.length && parts.every((part, n) => part.startsWith(':') || part === sent[n]);
 }
 
 /** Calls a route by name, with a token if there is one. */

@@ -29,8 +29,9 @@ export async function comeBack(
   decision = 'approve',
 ): Promise<string> {
   const forms = formsOf((await browser.get(path(login))).text);
+  const byPassword = forms.find(({ action }) => action.startsWith('/api/auth/login?'));
   const signedIn = await browser
-    .post(forms.at(-1)?.action ?? '')
+    .post(byPassword?.action ?? '')
     .type('form')
     .send({ identifier, password: PASSWORD });
   const [consent] = formsOf((await browser.get(path(signedIn.headers['location'] ?? ''))).text);
