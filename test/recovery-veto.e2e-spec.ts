@@ -117,7 +117,7 @@ describe('GET and DELETE /api/v1/gatehouse/mfa_recovery', () => {
 
 describe('an objection at the moment when the wait is over', () => {
   const jobOf = (id: string) =>
-    test.dataSource.query(`select from job where kind = 'recover_factors' and key = $1`, [id]) as Promise<object[]>;
+    test.dataSource.query<object[]>(`select from job where kind = 'recover_factors' and key = $1`, [id]);
 
   /** Lets the worker and an objection wait for the person's row, in that order or the other; what each has achieved. */
   async function meet(person: Waiting, first: 'worker' | 'objection') {
