@@ -24,6 +24,7 @@ import { RegistrationModule } from './registration/registration.module.js';
 import { SecuritySettingsModule } from './security-settings/security-settings.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SettingsModule } from './settings/settings.module.js';
+import { SsoModule } from './sso/sso.module.js';
 
 /** The whole house: its rooms, which `nest generate` adds to, on one configuration and one database. */
 @Module({
@@ -42,6 +43,7 @@ import { SettingsModule } from './settings/settings.module.js';
     FactorRecoveryModule,
     OAuthModule,
     AuthModule,
+    SsoModule,
   ],
 })
 export class AppModule {

@@ -8,6 +8,7 @@ import { BackupCode } from './mfa/backup-code.entity.js';
 import { BrowserSession } from './browsers/browser-session.entity.js';
 import { Captcha } from './registration/captcha.entity.js';
 import { Job } from './jobs/job.entity.js';
+import { LinkedIdentity } from './identities/linked-identity.entity.js';
 import { MailToken } from './users/mail-token.entity.js';
 import { MfaChallenge } from './oauth/mfa-challenge.entity.js';
 import { FactorRecovery } from './factor-recovery/factor-recovery.entity.js';
@@ -18,6 +19,10 @@ import { RefreshToken } from './sessions/refresh-token.entity.js';
 import { SeenNetwork } from './sessions/seen-network.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './browsers/signing-key.entity.js';
+import { SsoFlow } from './sso-flows/sso-flow.entity.js';
+import { SsoLinkTicket } from './sso-links/sso-link-ticket.entity.js';
+import { SsoRegistration } from './sso-registration/sso-registration.entity.js';
+import { SsoSession } from './identities/sso-session.entity.js';
 import { TotpCredential } from './mfa/totp-credential.entity.js';
 import { User } from './users/user.entity.js';
 import { UsedChallenge } from './passkeys/used-challenge.entity.js';
@@ -34,6 +39,7 @@ export const ENTITIES = [
   BrowserSession,
   Captcha,
   Job,
+  LinkedIdentity,
   MailToken,
   MfaChallenge,
   FactorRecovery,
@@ -44,6 +50,10 @@ export const ENTITIES = [
   SeenNetwork,
   Session,
   SigningKey,
+  SsoFlow,
+  SsoLinkTicket,
+  SsoRegistration,
+  SsoSession,
   TotpCredential,
   UsedChallenge,
   User,

@@ -8,13 +8,13 @@ const SRC = resolve(import.meta.dirname, '../src');
 /** The floors from the ground up. A room may import from itself and from lower floors; floor 0 also from `common/`. */
 const FLOORS = [
   ['config'],
-  ['common', 'audit', 'limits', 'database'],
+  ['common', 'audit', 'limits', 'database', 'outgoing'],
   ['jobs', 'letters'],
   ['mail', 'passwords'],
   ['users', 'applications'],
-  ['browsers'],
+  ['browsers', 'providers'],
   ['sessions', 'relationships'],
-  ['passkeys'],
+  ['passkeys', 'identities'],
   ['mfa'],
   [
     'access',
@@ -29,8 +29,11 @@ const FLOORS = [
   ],
   ['oauth', 'mail-links'],
   ['auth'],
+  ['sso-flows'],
+  ['sso-registration', 'sso-links'],
   ['sso'],
   ['pages'],
+  ['sso-pages'],
   ['settings'],
   ['security-settings'],
   ['cli'],

@@ -76,6 +76,14 @@ const TELLS: Record<TemplateName, { subject: string; tells: RegExp[]; link?: 'ac
     subject: 'A second factor was removed at Little Pond',
     tells: [/does not ask for a second factor any more/, /set up a second factor anew/],
   },
+  identity_linked: {
+    subject: 'Keycloak can sign you in at Little Pond',
+    tells: [/an identity at Keycloak signs in to your account alice/],
+  },
+  identity_unlinked: {
+    subject: 'Keycloak no longer signs you in at Little Pond',
+    tells: [/Your identity at Keycloak does not sign in to your account alice any more/],
+  },
   new_sign_in: { subject: 'New sign-in to your account at Little Pond', tells: [/a network that is new for it/] },
   password_changed: { subject: 'Your password at Little Pond was changed', tells: [/at once/] },
   password_reset: {
@@ -148,6 +156,7 @@ const FACTS = {
   address: 'new@example.org',
   until: '2026-11-29T06:26:00.000Z',
   reason: 'I draw birds',
+  provider: 'Keycloak',
 };
 
 /** What an HTML part says, without its form. */

@@ -31,7 +31,8 @@ export class AccessGuard implements CanActivate {
     const { access } = request.routeOptions.config;
     if (!access) throw new Refusal('internal', undefined, { cause: new Error(`${request.url} declares no access`) });
     if (access.kind === 'bearer') request.principal = await this.recognise(access, request);
-    if (access.kind === 'browser' && request.method === 'POST') refuseCrossSite(request, this.config);
+    if (access.kind === 'browser' && request.method === 'POST' && !access.admitsCrossSite)
+      refuseCrossSite(request, this.config);
     await this.limit(request, http.getResponse<FastifyReply>());
     if (access.kind === 'bearer') demandScope(access, request.principal);
     if (access.kind === 'browser') request.browser = (await this.cookie.validate(request)) || null;

@@ -13,6 +13,7 @@ export const ERASE_JOB = 'erase_account';
 const PERSONAL = [
   'delete from backup_code where user_id = $1',
   'delete from factor_recovery where user_id = $1',
+  'delete from linked_identity where user_id = $1',
   'delete from mfa_challenge where user_id = $1',
   'delete from passkey where user_id = $1',
   'delete from totp_credential where user_id = $1',

@@ -16,6 +16,7 @@ export type AuditType =
   | 'account.erased'
   | 'account.imported'
   | 'account.reactivated'
+  | 'account.role_changed'
   | 'backup.created'
   | 'backup.downloaded'
   | 'backup.requested'
@@ -56,6 +57,10 @@ export type AuditType =
   | 'refresh.reused'
   | 'session.revoked'
   | 'session.revoked_all'
+  | 'sso.linked'
+  | 'sso.logout'
+  | 'sso.refused'
+  | 'sso.unlinked'
   | 'token.issued';
 
 /** What happened, to whom, through which client program. */

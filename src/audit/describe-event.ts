@@ -10,6 +10,7 @@ const WORDS: Record<AuditType, string> = {
   'account.erased': 'Your account was erased',
   'account.imported': 'Your account was moved here from another server',
   'account.reactivated': 'Your account was made active again',
+  'account.role_changed': 'Your role among the staff was changed by a provider',
   'backup.created': 'A copy of your data was made ready',
   'backup.downloaded': 'A copy of your data was downloaded',
   'backup.requested': 'A copy of your data was asked for',
@@ -50,6 +51,10 @@ const WORDS: Record<AuditType, string> = {
   'refresh.reused': 'An app’s key was used twice, so its session was ended',
   'session.revoked': 'A session was ended',
   'session.revoked_all': 'All sessions were ended',
+  'sso.linked': 'An identity at a provider was linked',
+  'sso.logout': 'A provider ended the sessions that it had vouched for',
+  'sso.refused': 'A provider vouched for you, but its rules do not let you in',
+  'sso.unlinked': 'An identity at a provider was unlinked',
   'token.issued': 'An app got access',
 };
 

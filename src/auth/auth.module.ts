@@ -59,6 +59,6 @@ import { SignInService } from './sign-in.service.js';
     ConsentService,
     PasskeySignInService,
   ],
-  exports: [LoginService, PasskeySignInService, SecondFactorStepService],
+  exports: [LoginService, PasskeySignInService, SecondFactorStepService, SignInService],
 })
 export class AuthModule {}

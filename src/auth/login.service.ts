@@ -41,6 +41,10 @@ export class LoginService {
   async signIn(parameters: OAuthParameters, body: Parameters, client: ClientInfo): Promise<BrowserStep> {
     const request = await this.requests.read(parameters, STRICT);
     const { identifier, password } = readLoginBody(body);
+    if (this.config.sso.forced) {
+      const sentence = 'Logging in with a password is disabled on this instance';
+      throw new AuthorizationRefusal('invalid_request', sentence, request.parameters);
+    }
     const { claimed, person } = await this.passwords.verify(identifier, password, client);
     if (!person) {
       await this.audit.record(

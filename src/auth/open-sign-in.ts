@@ -12,7 +12,7 @@ const SESSION_LIFETIME = `interval '1 hour'`;
  */
 export async function openSignIn(
   pool: Pool,
-  wanted: NewCode & { epoch: number },
+  wanted: NewCode & { epoch: number; ssoSessionId: string | null },
   minted: MintedCode,
   client: ClientInfo,
 ): Promise<Date | null> {
@@ -22,7 +22,8 @@ export async function openSignIn(
       with person as (
         select id from "user" where id = $2 and credential_epoch = $14 for share
       ), browser as (
-        insert into browser_session (id, user_id, expires_at) select $1, id, now() + ${SESSION_LIFETIME} from person returning expires_at
+        insert into browser_session (id, user_id, expires_at, sso_session_id)
+        select $1, id, now() + ${SESSION_LIFETIME}, $15 from person returning expires_at
       ), code as (
         insert into authorization_code (browser_session_id, user_id, application_id, redirect_uri, scope, state, code_challenge,
           hash, sealed_code, approved_at, expires_at)
@@ -48,6 +49,7 @@ export async function openSignIn(
       client.userAgent,
       client.requestId,
       wanted.epoch,
+      wanted.ssoSessionId,
     ],
   });
   return rows[0]?.expiresAt ?? null;

@@ -50,6 +50,6 @@ export class PasskeySignInService {
       throw new AuthorizationRefusal('invalid_grant', WRONG_CREDENTIALS, request.parameters);
     }
     await this.recoveries.stop(user.id, client);
-    return this.signIns.complete(user, request, client, 'second_factor');
+    return this.signIns.complete(user, request, client, { withSecondFactor: true, ssoSessionId: null });
   }
 }

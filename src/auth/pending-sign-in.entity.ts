@@ -2,7 +2,7 @@ import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typ
 import type { OAuthParameters } from '../common/errors.js';
 import { User } from '../users/user.entity.js';
 
-/** What a sign-in still needs after the right password. */
+/** What a sign-in still needs after the first proof of identity. */
 export type SignInStepName = 'reactivation' | 'second_factor';
 
 /** A sign-in that waits for one more step of the same browser (contract.md §3.9). */
@@ -28,9 +28,13 @@ export class PendingSignIn {
   @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'pending_sign_in_user' })
   user: User;
 
-  /** Of the account when the password was right: a change of it since then voids the sign-in. */
+  /** Of the account when the first proof was right: a change of it since then voids the sign-in. */
   @Column({ type: 'integer' })
   credentialEpoch: number;
+
+  /** The sign-in at a provider that it began by; null where none vouched. */
+  @Column({ type: 'uuid', nullable: true })
+  ssoSessionId: string | null;
 
   /** Answers so far, right or wrong. */
   @Column({ type: 'integer', default: 0 })

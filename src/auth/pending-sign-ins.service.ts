@@ -24,13 +24,18 @@ export interface StepTicket {
 export class PendingSignInsService {
   constructor(@InjectRepository(PendingSignIn) private readonly rows: Repository<PendingSignIn>) {}
 
-  /** Keeps a sign-in whose password was right. */
-  async open(user: User, step: SignInStepName, parameters: OAuthParameters): Promise<StepTicket> {
+  /** Keeps a sign-in whose first proof was right; `ssoSessionId` is the provider's part in it. */
+  async open(
+    user: User,
+    step: SignInStepName,
+    parameters: OAuthParameters,
+    ssoSessionId: string | null,
+  ): Promise<StepTicket> {
     const [token, cookie] = [randomSecret(), randomSecret()];
     await this.rows.query(
-      `insert into pending_sign_in (hash, browser_hash, step, user_id, credential_epoch, parameters, expires_at)
-       values ($1, $2, $3, $4, $5, $6, now() + ${LIFETIME})`,
-      [sha256(token), sha256(cookie), step, user.id, user.credentialEpoch, JSON.stringify(parameters)],
+      `insert into pending_sign_in (hash, browser_hash, step, user_id, credential_epoch, parameters, sso_session_id, expires_at)
+       values ($1, $2, $3, $4, $5, $6, $7, now() + ${LIFETIME})`,
+      [sha256(token), sha256(cookie), step, user.id, user.credentialEpoch, JSON.stringify(parameters), ssoSessionId],
     );
     return { token, cookie };
   }

@@ -44,7 +44,10 @@ export class ReactivationService {
     // The epoch of the password check, not today's: a password changed meanwhile ends this sign-in as well.
     const proved = { ...user, credentialEpoch: found.credentialEpoch };
     // This step comes after the second factor, where there is one.
-    const step = await this.signIns.complete(proved, request, client, 'second_factor');
+    const step = await this.signIns.complete(proved, request, client, {
+      withSecondFactor: true,
+      ssoSessionId: found.ssoSessionId,
+    });
     return { ...step, step: step.step ?? 'end' };
   }
 }

@@ -72,7 +72,10 @@ export class SecondFactorStepService {
     // The epoch of the password check: a password changed meanwhile ends this sign-in as well.
     await this.recoveries.stop(user.id, client);
     const proved = { ...user, credentialEpoch: found.credentialEpoch };
-    const step = await this.signIns.complete(proved, request, client, 'second_factor');
+    const step = await this.signIns.complete(proved, request, client, {
+      withSecondFactor: true,
+      ssoSessionId: found.ssoSessionId,
+    });
     return { ...step, step: step.step ?? 'end' };
   }
 

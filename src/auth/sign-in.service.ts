@@ -22,6 +22,17 @@ import { holdProof } from './hold-proof.js';
 import { openSignIn } from './open-sign-in.js';
 import { PendingSignInsService } from './pending-sign-ins.service.js';
 
+/** What has been proved so far. */
+export interface Proved {
+  /** Whether it is as good as a password and a second factor. */
+  withSecondFactor: boolean;
+  /** The sign-in at a provider that vouched; null where none did. */
+  ssoSessionId: string | null;
+}
+
+/** A password, or nothing but that. */
+export const BY_PASSWORD: Proved = { withSecondFactor: false, ssoSessionId: null };
+
 /** What every failed proof of identity is answered with, whatever was wrong (contract.md §3.3.1 row 9). */
 export const WRONG_CREDENTIALS = 'Invalid identifier or password';
 
@@ -48,19 +59,23 @@ export class SignInService {
     user: User,
     request: AuthorizationRequest,
     client: ClientInfo,
-    proved: 'password' | 'second_factor' = 'password',
+    proved: Proved = BY_PASSWORD,
   ): Promise<BrowserStep> {
-    if (proved === 'password') {
+    if (!proved.withSecondFactor) {
       const challenges = await this.factors.challengesOf(user.id);
-      if (challenges.length > 0) return this.toSecondFactor(user, challenges, request, client);
+      if (challenges.length > 0) return this.toSecondFactor(user, challenges, request, proved, client);
     }
     const block = accountBlock(user);
-    if (block !== null) return this.stop(user, block, request, client);
+    if (block !== null) return this.stop(user, block, request, proved, client);
     const scope = this.grantedScope(user, request);
     const minted = this.codes.mint();
     // A planted cookie is never adopted: each sign-in is a session of its own.
     const id = uuidv7();
-    const code = { ...newCode(user.id, id, request, scope), epoch: user.credentialEpoch };
+    const code = {
+      ...newCode(user.id, id, request, scope),
+      epoch: user.credentialEpoch,
+      ssoSessionId: proved.ssoSessionId,
+    };
     const expiresAt = await openSignIn(poolOf(this.dataSource), code, minted, client);
     if (!expiresAt) throw new AuthorizationRefusal('invalid_grant', WRONG_CREDENTIALS, request.parameters);
     return this.toConsent(user.id, { id, expiresAt }, request, scope, minted.code);
@@ -101,15 +116,16 @@ export class SignInService {
     user: User,
     block: Blocked,
     request: AuthorizationRequest,
+    proved: Proved,
     client: ClientInfo,
   ): Promise<BrowserStep> {
     await this.audit.record({ type: 'login.blocked', userId: user.id, applicationId: request.client.id }, client);
     if (user.disabledAt !== null && user.disabledByStaff) throw refusal('account_is_disabled', request);
     switch (block) {
       case 'deleted':
-        return this.toReactivation(user, 'deletion_pending', request);
+        return this.toReactivation(user, 'deletion_pending', request, proved);
       case 'account_is_disabled':
-        return this.toReactivation(user, 'disabled', request);
+        return this.toReactivation(user, 'disabled', request, proved);
       case 'password_reset_required':
         return this.toNewPassword(user, request);
       case 'missing_confirmed_email':
@@ -124,10 +140,11 @@ export class SignInService {
     user: User,
     challenges: readonly ChallengeType[],
     { client: { id: applicationId }, parameters }: AuthorizationRequest,
+    { ssoSessionId }: Proved,
     client: ClientInfo,
   ): Promise<BrowserStep> {
     await this.audit.record({ type: 'login.mfa_required', userId: user.id, applicationId }, client);
-    const { token, cookie } = await this.pending.open(user, 'second_factor', parameters);
+    const { token, cookie } = await this.pending.open(user, 'second_factor', parameters, ssoSessionId);
     const location = pageUrl(this.config, this.config.frontend.routes.mfa, [
       ['mfa_token', token],
       ['challenge_types', challenges.join(',')],
@@ -136,8 +153,13 @@ export class SignInService {
     return { location, step: { cookie } };
   }
 
-  private async toReactivation(user: User, reason: string, { parameters }: AuthorizationRequest): Promise<BrowserStep> {
-    const { token, cookie } = await this.pending.open(user, 'reactivation', parameters);
+  private async toReactivation(
+    user: User,
+    reason: string,
+    { parameters }: AuthorizationRequest,
+    { ssoSessionId }: Proved,
+  ): Promise<BrowserStep> {
+    const { token, cookie } = await this.pending.open(user, 'reactivation', parameters, ssoSessionId);
     const location = pageUrl(this.config, this.config.frontend.routes.reactivate, [
       ['reactivation_token', token],
       ['reason', reason],

@@ -5,6 +5,7 @@ import { User } from '../users/user.entity.js';
 @Entity()
 @Index('browser_session_of_user', ['userId'])
 @Index('browser_session_by_expiry', ['expiresAt'])
+@Index('browser_session_of_sso_session', ['ssoSessionId'], { where: 'sso_session_id is not null' })
 export class BrowserSession {
   @PrimaryColumn({ type: 'uuid' })
   id: string;
@@ -18,6 +19,10 @@ export class BrowserSession {
 
   @Column({ type: 'timestamptz' })
   expiresAt: Date;
+
+  /** The sign-in at a provider that it began by; null where none vouched. */
+  @Column({ type: 'uuid', nullable: true })
+  ssoSessionId: string | null;
 
   @CreateDateColumn({ type: 'timestamptz' })
   createdAt: Date;

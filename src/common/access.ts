@@ -13,6 +13,10 @@ export const ClientCredentials = (options: { cors: boolean }) => routeFacts({ ac
 /** A page or form of the cookie world: no CORS, and a POST must not come from another site. */
 export const Browser = () => routeFacts({ access: { kind: 'browser' } });
 
+/** The start of a sign-in at a provider: frontends of any site may lead there (contract.md §0.9). */
+export const SignInStart = () =>
+  applyDecorators(routeFacts({ access: { kind: 'browser', admitsCrossSite: true } }), Speaks('login'), QueryOrBody());
+
 /** Needs a person's access token that covers one of the scopes; none named means any live token of a person. */
 export const UserToken = (...scopes: string[]) =>
   applyDecorators(routeFacts({ access: { kind: 'bearer', principal: 'user', scopes } }), ApiBearerAuth());

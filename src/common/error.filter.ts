@@ -7,13 +7,14 @@ import { errorPage } from './error-page.js';
 import {
   AuthorizationRefusal,
   InvalidFields,
+  LinkRefusal,
   Refusal,
   sentenceOf,
   ValidationFailed,
   type ErrorCode,
 } from './errors.js';
 import { sendPage } from './html-document.js';
-import { clientRefusalUrl, loginRefusalUrl } from './oauth-redirects.js';
+import { clientRefusalUrl, linkRefusalUrl, loginRefusalUrl } from './oauth-redirects.js';
 import { RouteTable } from './route-table.js';
 
 const REALM = 'Bearer realm="Gatehouse"';
@@ -71,6 +72,10 @@ export class ErrorFilter implements ExceptionFilter {
     if (refusal instanceof AuthorizationRefusal && (dialect === 'login' || dialect === 'authorize')) {
       const url = dialect === 'login' ? loginRefusalUrl(this.config, refusal) : clientRefusalUrl(this.config, refusal);
       void reply.code(302).header('location', url).send();
+      return;
+    }
+    if (refusal instanceof LinkRefusal) {
+      void reply.code(302).header('location', linkRefusalUrl(this.config, refusal)).send();
       return;
     }
     // Pleroma-FE and Soapbox read `error` of a 200 here (contract.md §0.6, *refusal 200*).

@@ -137,6 +137,19 @@ export class AuthorizationRefusal extends Refusal {
   }
 }
 
+/** Why an identity was not linked, as the seed's two titles put it (contract.md §0.6, *link redirect*). */
+export type LinkRefusalTitle = 'Account linking error' | 'Account already linked';
+
+/** A refusal to link an identity: shown on the home page, where every frontend's settings begin. */
+export class LinkRefusal extends Refusal {
+  constructor(
+    readonly title: LinkRefusalTitle,
+    sentence: string,
+  ) {
+    super('rejected', sentence);
+  }
+}
+
 /** What is wrong with one field of a request. */
 export interface FieldProblem {
   field: string;

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.js';
-import type { AuthorizationRefusal, OAuthParameters } from './errors.js';
+import type { AuthorizationRefusal, LinkRefusal, OAuthParameters } from './errors.js';
 
 /** Out-of-band: the code is shown to be copied instead of sent to a redirect URI. */
 export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob';
@@ -50,6 +50,14 @@ export function loginRefusalUrl(config: Config, refusal: AuthorizationRefusal): 
     ...oauthPairs(refusal.parameters),
     ...refusalPairs(refusal),
     ...identifier,
+  ]);
+}
+
+/** The refusal to link an identity, on the home page (contract.md §0.6, *link redirect*). */
+export function linkRefusalUrl(config: Config, { title, message }: LinkRefusal): string {
+  return pageUrl(config, config.frontend.routes.home, [
+    ['oidc_account_linking_error', title],
+    ['oidc_account_linking_error_message', message],
   ]);
 }
 

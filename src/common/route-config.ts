@@ -26,8 +26,8 @@ export type Access =
   | { kind: 'open' }
   /** Client credentials in the request, checked by the service (RFC 6749 §2.3). */
   | { kind: 'client'; cors: boolean }
-  /** Cookies, no CORS; a POST is checked for where it comes from (contract.md §0.9). */
-  | { kind: 'browser' }
+  /** Cookies, no CORS; a POST is checked for where it comes from, unless other sites may send it (contract.md §0.9). */
+  | { kind: 'browser'; admitsCrossSite?: boolean }
   /** An access token; `scopes` are alternatives, none means any. The operator may let requests without one through. */
   | {
       kind: 'bearer';

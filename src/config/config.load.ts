@@ -25,6 +25,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
   const file = readConfigFile(env, problems);
   const config = Object.assign(new Config(), file);
   readEnvironment(env, config, problems);
+  if (config.sso.forced && config.sso.providers.length === 0) {
+    problems.push('sso.forced: nobody could sign in without a provider');
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   // Last, because it may write: a start that is refused leaves no file behind.
   config.secretKey = env['SECRET_KEY'] || keptSecretKey(config.dataDir);

@@ -1,5 +1,6 @@
 import { IsArray, IsBoolean, IsEmail, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 import { Duration, HttpUrl, LocalPath, Section, Whole } from './fields.js';
+import { SsoConfig } from './sso-config.js';
 
 /** `instance`: what this server calls itself (contract.md §8.1, §8.2). */
 export class InstanceConfig {
@@ -34,6 +35,8 @@ export class FrontendRoutesConfig {
   @LocalPath() consent = '/oauth/consent';
   @LocalPath() mfa = '/oauth/mfa';
   @LocalPath() code = '/oauth/code';
+  @LocalPath() sso_register = '/oauth/sso/register';
+  @LocalPath() sso_link = '/oauth/sso/link';
   @LocalPath() reactivate = '/oauth/reactivate';
   @LocalPath() register = '/register';
   @LocalPath() password_reset = '/oauth/reset';
@@ -111,6 +114,7 @@ export class LimitsConfig {
   @Section(() => BudgetConfig) mail_recipient: BudgetConfig = BudgetConfig.of(5, 1800);
   @Section(() => BudgetConfig) mail_requests: BudgetConfig = BudgetConfig.of(25, 1800);
   @Section(() => BudgetConfig) address_changes: BudgetConfig = BudgetConfig.of(10, 86_400);
+  @Section(() => BudgetConfig) sso_starts: BudgetConfig = BudgetConfig.of(20, 60);
 }
 
 /** The budgets by name: the keys of `limits` that hold points and a duration. */
@@ -126,6 +130,7 @@ export class FileConfig {
   @Section(() => OAuthConfig) oauth: OAuthConfig = new OAuthConfig();
   @Section(() => AccountsConfig) accounts: AccountsConfig = new AccountsConfig();
   @Section(() => MfaConfig) mfa: MfaConfig = new MfaConfig();
+  @Section(() => SsoConfig) sso: SsoConfig = new SsoConfig();
   @Section(() => SecurityConfig) security: SecurityConfig = new SecurityConfig();
   @Section(() => MailConfig) mail: MailConfig = new MailConfig();
   @Section(() => LimitsConfig) limits: LimitsConfig = new LimitsConfig();
@@ -170,6 +175,16 @@ export class Config extends FileConfig {
   /** Whether plain `http:` redirect URIs may point beyond loopback (contract.md §1). */
   get httpRedirectsAllowed(): boolean {
     return this.oauth.allow_http_redirects ?? !this.https;
+  }
+
+  /** Whether anybody may make an account with a password of their own choice (contract.md §5.1). */
+  get registersByPassword(): boolean {
+    return this.registrations.enabled && !this.sso.forced;
+  }
+
+  /** Whether clients may exchange a password for a token (contract.md §2.5.3). */
+  get takesPasswordGrant(): boolean {
+    return this.oauth.password_grant && !this.sso.forced;
   }
 
   /** Whether new people must prove that they read their address (contract.md §1: by default when mail is on). */

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import type { Config } from '../config/config.js';
+import { describeProvider } from '../providers/provider.js';
 import { avatarUrl } from '../users/profile.js';
 
 /** What the answers are made of. */
@@ -57,8 +58,11 @@ function thumbnailUrl(config: Config): string {
   return config.instance.thumbnail ?? avatarUrl(config);
 }
 
-/** No provider is configured: sign-in is by password. */
-const SSO = { forced: false, providers: [] };
+/** Lysand's block, by which frontends draw their buttons (contract.md §8). */
+function sso(config: Config): object {
+  const { forced, providers } = config.sso;
+  return { forced, providers: providers.map((provider) => describeProvider(config, provider)) };
+}
 
 function configuration(): object {
   return {
@@ -105,7 +109,7 @@ export function mapInstanceV1(facts: InstanceFacts): InstanceV1Response {
     email: instance.email ?? '',
     version: instance.version_string,
     languages: instance.languages,
-    registrations: registrations.enabled,
+    registrations: config.registersByPassword,
     approval_required: registrations.approval,
     invites_enabled: false,
     max_toot_chars: MAX_CHARACTERS,
@@ -117,7 +121,7 @@ export function mapInstanceV1(facts: InstanceFacts): InstanceV1Response {
     contact_account: null,
     rules: rules(config),
     configuration: configuration(),
-    sso: SSO,
+    sso: sso(config),
     pleroma: pleroma(facts),
   };
 }
@@ -142,7 +146,7 @@ export function mapInstanceV2(facts: InstanceFacts): InstanceV2Response {
     contact: { email: instance.email ?? '', account: null },
     api_versions: { mastodon: 2 },
     registrations: {
-      enabled: registrations.enabled,
+      enabled: config.registersByPassword,
       approval_required: registrations.approval,
       message: registrations.message,
       url: config.url(config.frontend.routes.register),
@@ -154,7 +158,7 @@ export function mapInstanceV2(facts: InstanceFacts): InstanceV2Response {
       translation: { enabled: false },
       emojis: {},
     },
-    sso: SSO,
+    sso: sso(config),
     pleroma: pleroma(facts),
   };
 }

@@ -40,7 +40,7 @@ export class WellKnownController {
         'authorization_code',
         'refresh_token',
         'client_credentials',
-        ...(config.oauth.password_grant ? ['password'] : []),
+        ...(config.takesPasswordGrant ? ['password'] : []),
       ],
       token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'none'],
       code_challenge_methods_supported: ['S256'],

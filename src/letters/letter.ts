@@ -20,6 +20,8 @@ export interface Facts {
   factor?: string;
   /** How many backup codes are left. */
   left?: string;
+  /** The OpenID provider that it is about, by name. */
+  provider?: string;
   /** Who did it, when it was not the person; letters of what staff may do say so. */
   by?: 'staff';
 }
@@ -106,6 +108,8 @@ export type TemplateName =
   | 'deletion_scheduled'
   | 'factor_added'
   | 'factor_removed'
+  | 'identity_linked'
+  | 'identity_unlinked'
   | 'new_sign_in'
   | 'password_changed'
   | 'password_reset'

@@ -141,13 +141,13 @@ export class AuthorizationCodesService {
     return {
       name: 'authorization_code',
       sql: `update authorization_code c set redeemed_at = now(), session_id = ${NEXT_SESSION_ID}
-        from "user" u
+        from "user" u, browser_session b
         where c.hash = ${hash} and c.application_id = ${application} and c.redirect_uri = ${uri}
           and c.code_challenge is not distinct from ${answer}
           and c.approved_at is not null and c.redeemed_at is null and c.expires_at > now()
           and c.failed_attempts < ${FATAL_ATTEMPT} and u.id = c.user_id and ${USER_IS_ACTIVE}
-        returning c.session_id, c.user_id, c.application_id, c.scope,
-          (select b.created_at from browser_session b where b.id = c.browser_session_id) as signed_in_at`,
+          and b.id = c.browser_session_id
+        returning c.session_id, c.user_id, c.application_id, c.scope, b.created_at as signed_in_at, b.sso_session_id`,
       values: [sha256(code), applicationId, redirectUri, challenge],
     };
   }

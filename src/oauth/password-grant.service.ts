@@ -93,7 +93,7 @@ export class PasswordGrantService {
     const issued = await this.sessions.issue(
       {
         name: 'password',
-        sql: `select ${NEXT_SESSION_ID} as session_id, u.id as user_id, ${application}::bigint as application_id, ${granted}::text as scope, now() as signed_in_at
+        sql: `select ${NEXT_SESSION_ID} as session_id, u.id as user_id, ${application}::bigint as application_id, ${granted}::text as scope, now() as signed_in_at, null::uuid as sso_session_id
           from "user" u where u.id = ${userId} and u.credential_epoch = ${epoch} for share`,
         values: [user.id, user.credentialEpoch, client.id, scope],
       },

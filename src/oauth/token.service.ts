@@ -88,7 +88,7 @@ export class TokenService {
     const issued = await this.sessions.issue(
       {
         name: 'client_credentials',
-        sql: `select ${NEXT_SESSION_ID} as session_id, null::uuid as user_id, ${application}::bigint as application_id, ${grantedScope}::text as scope, null::timestamptz as signed_in_at`,
+        sql: `select ${NEXT_SESSION_ID} as session_id, null::uuid as user_id, ${application}::bigint as application_id, ${grantedScope}::text as scope, null::timestamptz as signed_in_at, null::uuid as sso_session_id`,
         values: [client.id, granted.join(' ')],
       },
       from,
@@ -99,7 +99,7 @@ export class TokenService {
 
   /** RFC 6749 §4.3, only where the operator allows it. */
   private issueForPassword(client: OAuthClient, body: TokenBody, from: ClientInfo): Promise<IssuedSession> {
-    if (!this.config.oauth.password_grant) throw new Refusal('unsupported_grant_type');
+    if (!this.config.takesPasswordGrant) throw new Refusal('unsupported_grant_type');
     const grant = {
       username: required('username', body.username),
       password: required('password', body.password),

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.js';
 
 /** The front page: what this is, and where to go from here. */
 export function HomePage({ config }: { config: Config }): VNode {
-  const { instance, registrations, frontend } = config;
+  const { instance, frontend } = config;
   return (
     <Document title="Welcome" config={config}>
       <section class="card">
@@ -22,7 +22,7 @@ export function HomePage({ config }: { config: Config }): VNode {
           <a class="button" href="/settings">
             Sign in to your settings
           </a>
-          {registrations.enabled && (
+          {config.registersByPassword && (
             <a class="button quiet" href={frontend.routes.register}>
               Create an account
             </a>

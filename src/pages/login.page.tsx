@@ -83,7 +83,7 @@ export function LoginPage({
           <p>
             <a href={config.frontend.routes.password_reset}>Forgotten your password?</a>
           </p>
-          {config.registrations.enabled && (
+          {config.registersByPassword && (
             <p>
               New here? <a href={appendQuery(config.frontend.routes.register, pairs)}>Create an account</a>
             </p>

@@ -35,7 +35,7 @@ export class RegisterController {
     @Req() { method }: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    if (!this.config.registrations.enabled) throw new Refusal('not_allowed', 'Registrations are closed');
+    if (!this.config.registersByPassword) throw new Refusal('not_allowed', 'Registrations are closed');
     // HEAD has no effects (contract.md §0.2).
     const captcha = method === 'HEAD' ? null : await this.firstCaptcha(client);
     sendPage(reply, this.config, RegisterPage({ config: this.config, parameters, typed: {}, problems: [], captcha }));

@@ -20,6 +20,15 @@ import { WelcomeService } from './welcome.service.js';
 
 const CHECK_YOUR_MAIL = 'You have been registered. Please check your e-mail for a link that confirms your address.';
 
+/** What is judged besides name, address and password. */
+interface Wish {
+  email?: string | null;
+  agreement?: boolean;
+  reason?: string | null;
+  bio?: string;
+  displayName: string;
+}
+
 /** What a registration leads to. */
 export interface Registered {
   /** The new person's token for the client that registered them; null when none did. */
@@ -27,6 +36,17 @@ export interface Registered {
   /** What keeps the account from being used now, as clients read it, and in words. */
   identifier: string | null;
   message: string;
+}
+
+/** Somebody who chose a name after a provider vouched for them (contract.md §3.7.1). */
+export interface VouchedRegistration {
+  username: string;
+  email: string | null;
+  /** The provider has verified that address. */
+  isVerified: boolean;
+  displayName: string;
+  reason: string | null;
+  agreement: boolean;
 }
 
 /** Makes accounts for people who ask for one. */
@@ -50,8 +70,8 @@ export class RegistrationService {
    * @throws Refusal `not_allowed` when registrations are closed, ValidationFailed naming every bad value
    */
   async register(body: RegistrationBody, caller: Principal | null, client: ClientInfo): Promise<Registered> {
-    const { enabled, approval } = this.config.registrations;
-    if (!enabled) throw new Refusal('not_allowed');
+    const { approval } = this.config.registrations;
+    if (!this.config.registersByPassword) throw new Refusal('not_allowed');
     const displayName = body.display_name ?? body.fullname ?? '';
     // Spent whatever else is wrong: a program must not try its names on one captcha.
     const captchaProblem = await this.captchas.consume(body);
@@ -67,19 +87,13 @@ export class RegistrationService {
         approvalPending: approval,
         confirmationPending: this.config.confirmsEmail,
       },
-      [...this.furtherProblems(body, displayName), ...(captchaProblem ? [captchaProblem] : [])],
+      [...this.furtherProblems({ ...body, displayName }), ...(captchaProblem ? [captchaProblem] : [])],
     );
     // Read before the transaction: who holds one connection must not wait for another (security.md D7).
     const application = caller && (await this.applications.get(caller.applicationId));
-    const mayWrite = user.email !== null && (await this.limits.mayMail('confirmation', user.email));
+    const mayWrite = await this.mayConfirm(user);
     const issued = await this.dataSource.transaction(async (tx) => {
-      await this.users.insert(user, tx);
-      await this.audit.record(
-        { type: 'account.created', userId: user.id, applicationId: caller?.applicationId ?? null },
-        client,
-        tx,
-      );
-      await this.tellWhatIsNext(user, mayWrite, client, tx);
+      await this.insert(user, mayWrite, caller?.applicationId ?? null, client, tx);
       return application && this.issue(user.id, application, client, tx);
     });
     if (this.config.confirmsEmail) return { issued, identifier: 'missing_confirmed_email', message: CHECK_YOUR_MAIL };
@@ -88,17 +102,64 @@ export class RegistrationService {
     return { issued, identifier: issued ? null : 'manual_login_required', message };
   }
 
+  /**
+   * Checks the account of somebody whom a provider vouches for; it has no password. It is written by what is answered, in
+   * the transaction that links the identity.
+   * @throws ValidationFailed naming every bad value; so does the writing when the name was taken meanwhile
+   */
+  async prepareVouched(
+    wanted: VouchedRegistration,
+    client: ClientInfo,
+  ): Promise<(tx: EntityManager) => Promise<string>> {
+    const { username, email, isVerified, displayName, reason } = wanted;
+    const user = await this.users.check(
+      {
+        username,
+        email,
+        password: null,
+        displayName,
+        registrationReason: reason,
+        emailVerifiedAt: email !== null && isVerified ? new Date() : null,
+        approvalPending: this.config.registrations.approval,
+        confirmationPending: this.config.confirmsEmail && !isVerified,
+      },
+      this.furtherProblems(wanted),
+    );
+    const mayWrite = await this.mayConfirm(user);
+    return async (tx) => {
+      await this.insert(user, mayWrite, null, client, tx);
+      return user.id;
+    };
+  }
+
+  private async mayConfirm({ email, confirmationPending }: CheckedUser): Promise<boolean> {
+    return email !== null && confirmationPending === true && this.limits.mayMail('confirmation', email);
+  }
+
+  private async insert(
+    user: CheckedUser,
+    mayWrite: boolean,
+    applicationId: number | null,
+    client: ClientInfo,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.users.insert(user, tx);
+    await this.audit.record({ type: 'account.created', userId: user.id, applicationId }, client, tx);
+    await this.tellWhatIsNext(user, mayWrite, client, tx);
+  }
+
   private async tellWhatIsNext(
     user: CheckedUser,
     mayWrite: boolean,
     client: ClientInfo,
     tx: EntityManager,
   ): Promise<void> {
-    if (!this.config.confirmsEmail) await this.welcomes.greet(user.id, user.approvalPending === true, client, tx);
+    if (user.confirmationPending !== true)
+      await this.welcomes.greet(user.id, user.approvalPending === true, client, tx);
     else if (mayWrite) await this.confirmations.send(user, client, tx);
   }
 
-  private furtherProblems(body: RegistrationBody, displayName: string): Detail[] {
+  private furtherProblems(body: Wish): Detail[] {
     const { email_required, approval } = this.config.registrations;
     const blank = (field: string): Detail => ({ field, error: 'ERR_BLANK', description: "can't be blank" });
     const tooLong = (field: string, max: number): Detail => ({
@@ -113,7 +174,7 @@ export class RegistrationService {
       ...((email_required || this.config.confirmsEmail) && !body.email ? [blank('email')] : []),
       ...(approval && !body.reason?.trim() ? [blank('reason')] : []),
       ...((body.reason?.length ?? 0) > 500 ? [tooLong('reason', 500)] : []),
-      ...(displayName.length > 100 ? [tooLong('display_name', 100)] : []),
+      ...(body.displayName.length > 100 ? [tooLong('display_name', 100)] : []),
       ...((body.bio?.length ?? 0) > 5000 ? [tooLong('bio', 5000)] : []),
     ];
   }
@@ -128,7 +189,7 @@ export class RegistrationService {
     return this.sessions.issue(
       {
         name: 'registration',
-        sql: `select ${NEXT_SESSION_ID} as session_id, ${user}::uuid as user_id, ${app}::bigint as application_id, ${scope}::text as scope, now() as signed_in_at`,
+        sql: `select ${NEXT_SESSION_ID} as session_id, ${user}::uuid as user_id, ${app}::bigint as application_id, ${scope}::text as scope, now() as signed_in_at, null::uuid as sso_session_id`,
         values: [userId, application.id, grantable(application.scope.split(' '), false).join(' ')],
       },
       client,

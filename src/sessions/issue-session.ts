@@ -5,8 +5,8 @@ import type { NamedStatement } from '../database/short-reads.js';
 import { NEW_NETWORK_JOB } from './new-network.worker.js';
 
 /**
- * The right to a session, as the text of a query that yields `session_id, user_id, application_id, scope, signed_in_at` in one
- * row or none: a code that is spent, a registration, a client's own request. Its parameters start at `GRANT_PARAMETER`.
+ * The right to a session, as the text of a query that yields `session_id, user_id, application_id, scope, signed_in_at, sso_session_id`
+ * in one row or none: a code that is spent, a registration, a client's own request. Its parameters start at `GRANT_PARAMETER`.
  */
 export interface Grant {
   name: string;
@@ -54,8 +54,8 @@ export function issueStatement(config: Config, grant: Grant, client: ClientInfo)
     text: `
       with granted as (${grant.sql}),
       new_session as (
-        insert into session (id, user_id, application_id, scope, signed_in_at, ip, user_agent, last_used_at, access_expires_at, refresh_expires_at)
-        select session_id, user_id, application_id, scope, signed_in_at, $1, $2, now(), coalesce(${expiryAfter('$6')}, 'infinity'),
+        insert into session (id, user_id, application_id, scope, signed_in_at, sso_session_id, ip, user_agent, last_used_at, access_expires_at, refresh_expires_at)
+        select session_id, user_id, application_id, scope, signed_in_at, sso_session_id, $1, $2, now(), coalesce(${expiryAfter('$6')}, 'infinity'),
           case when user_id is null then '-infinity' else coalesce(least(${expiryAfter('$7')}, ${expiryAfter('$8')}), 'infinity') end
         from granted
         returning id, user_id, application_id, scope, created_at

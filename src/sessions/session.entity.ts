@@ -8,6 +8,7 @@ import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 
 @Entity()
 @Index('session_of_user', ['userId', 'id'], { where: 'revoked_at is null' })
 @Index('session_of_application', ['applicationId'])
+@Index('session_of_sso_session', ['ssoSessionId'], { where: 'sso_session_id is not null' })
 export class Session {
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'BY DEFAULT' })
   id: number;
@@ -29,6 +30,10 @@ export class Session {
   /** When the person proved who they are, which a browser may have kept for an hour; null when nobody did. */
   @Column({ type: 'timestamptz', nullable: true })
   signedInAt: Date | null;
+
+  /** The sign-in at a provider that it began by; null where none vouched. */
+  @Column({ type: 'uuid', nullable: true })
+  ssoSessionId: string | null;
 
   /** When its newest access token ends; `infinity` is never. Repeated here, so that the list is one walk down one index. */
   @Column({ type: 'timestamptz' })

@@ -6,7 +6,10 @@ import { MailService } from '../mail/mail.service.js';
 import { User } from './user.entity.js';
 
 /** What a notice tells besides when, from where and with which device. */
-export interface NoticeDetails extends Pick<Facts, 'app' | 'address' | 'until' | 'reason' | 'by' | 'factor' | 'left'> {
+export interface NoticeDetails extends Pick<
+  Facts,
+  'app' | 'address' | 'until' | 'reason' | 'by' | 'factor' | 'left' | 'provider'
+> {
   /** The client program, where only its id is at hand. */
   applicationId?: number | null;
   /** Another recipient than the address on file. */

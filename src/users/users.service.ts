@@ -14,7 +14,9 @@ import { isEmailAddress, readIdentifier, RESERVED_USERNAMES, USERNAME } from './
 export interface NewUser {
   username: string;
   email: string | null;
-  password: string;
+  /** Null for somebody whom a provider vouches for: fails every password check. */
+  password: string | null;
+  emailVerifiedAt?: Date | null;
   displayName?: string;
   note?: string;
   locale?: string | null;
@@ -74,7 +76,8 @@ export class UsersService {
    * @throws ValidationFailed naming every bad value
    */
   async check(wanted: NewUser, further: Detail[] = []): Promise<CheckedUser> {
-    const weakness = await this.policy.problem(wanted.password, wanted);
+    const { password } = wanted;
+    const weakness = password === null ? null : await this.policy.problem(password, wanted);
     const problems = [
       ...this.nameProblems(wanted),
       ...this.emailProblems(wanted.email),
@@ -83,8 +86,8 @@ export class UsersService {
     ];
     problems.push(...(await this.takenProblems(wanted, problems)));
     if (problems.length > 0) throw new ValidationFailed(problems);
-    const { password, mayBeReserved: _, ...columns } = wanted;
-    return { ...columns, id: uuidv7(), passwordHash: await this.hasher.hash(password) };
+    const { password: _password, mayBeReserved: _, ...columns } = wanted;
+    return { ...columns, id: uuidv7(), passwordHash: password === null ? null : await this.hasher.hash(password) };
   }
 
   /**

@@ -1,0 +1,36 @@
+import type { JWTPayload } from 'jose';
+import { isSubject } from './claims.js';
+import { ProviderTrouble } from './provider-trouble.js';
+
+/** Whose sessions at a provider have ended: of a subject, of one session there, or both. */
+export interface LogoutRequest {
+  issuer: string;
+  subject: string | null;
+  providerSessionId: string | null;
+  /** `iat` by the provider's clock, in Unix seconds: what began later is not meant. */
+  issuedAt: number;
+}
+
+/** The one event that makes a token a logout token (OpenID Connect Back-Channel Logout 1.0 §2.4). */
+const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
+
+/**
+ * Reads a logout token whose signature, issuer, audience and expiry have been checked (§2.6 steps 4 to 8).
+ * @throws ProviderTrouble `refused`
+ */
+export function readLogoutClaims(
+  issuer: string,
+  { sub, iat, exp, events, nonce, sid, jti }: JWTPayload,
+): LogoutRequest {
+  const refuse = (reason: string) => new ProviderTrouble('refused', `the logout token ${reason}`);
+  if (iat === undefined || exp === undefined || jti === undefined) throw refuse('lacks iat, exp or jti');
+  const event =
+    typeof events === 'object' && events !== null ? Object.entries(events).find(([name]) => name === EVENT) : undefined;
+  if (typeof event?.[1] !== 'object' || event[1] === null) throw refuse('has no logout event');
+  // An ID token must not pass for one.
+  if (nonce !== undefined) throw refuse('has a nonce');
+  if (sub !== undefined && !isSubject(sub)) throw refuse('names no subject');
+  if (sid !== undefined && typeof sid !== 'string') throw refuse('names no session');
+  if (sub === undefined && sid === undefined) throw refuse('names neither subject nor session');
+  return { issuer, subject: sub ?? null, providerSessionId: sid ?? null, issuedAt: iat };
+}
