@@ -25,6 +25,7 @@ import { SecuritySettingsModule } from './security-settings/security-settings.mo
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SettingsModule } from './settings/settings.module.js';
 import { SsoModule } from './sso/sso.module.js';
+import { SsoPagesModule } from './sso-pages/sso-pages.module.js';
 
 /** The whole house: its rooms, which `nest generate` adds to, on one configuration and one database. */
 @Module({
@@ -61,6 +62,7 @@ export class AppModule {
           forRoutes: [],
         }),
         PagesModule.on(config),
+        SsoPagesModule.on(config),
         settings,
         SecuritySettingsModule.on(config, settings),
       ],

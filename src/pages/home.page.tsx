@@ -1,14 +1,17 @@
 import type { VNode } from 'preact';
 import { Document } from '../common/html-document.js';
 import type { Config } from '../config/config.js';
+import type { LinkNews } from './link-news.js';
+import { Alert, Foreign } from './parts.js';
 
 /** The front page: what this is, and where to go from here. */
-export function HomePage({ config }: { config: Config }): VNode {
+export function HomePage({ config, news }: { config: Config; news: LinkNews | null }): VNode {
   const { instance, frontend } = config;
   return (
     <Document title="Welcome" config={config}>
       <section class="card">
         <h1>{instance.title}</h1>
+        {news && (news.isGood ? <Linked /> : <NotLinked news={news} />)}
         <p class="lead">
           {instance.description ||
             instance.short_description ||
@@ -36,5 +39,30 @@ export function HomePage({ config }: { config: Config }): VNode {
         </p>
       </section>
     </Document>
+  );
+}
+
+function Linked(): VNode {
+  return (
+    <output class="notice done">
+      Your account is linked. From now on you can sign in that way, too.{' '}
+      <a href="/settings/security">Back to the settings</a>
+    </output>
+  );
+}
+
+function NotLinked({ news }: { news: LinkNews }): VNode {
+  return (
+    <Alert>
+      <p>{news.title}</p>
+      {news.description !== null && (
+        <p class="detail">
+          <Foreign>{news.description}</Foreign>
+        </p>
+      )}
+      <p>
+        <a href="/settings/security">Back to the settings</a>
+      </p>
+    </Alert>
   );
 }

@@ -40,7 +40,7 @@ export function readLoginProblem(query: {
 }
 
 /** Without control and direction characters, and not too long. */
-function plainText(text: string): string | null {
+export function plainText(text: string): string | null {
   const plain = text.replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ').trim();
   return plain === '' ? null : [...plain].slice(0, MAX_DESCRIPTION).join('');
 }

@@ -38,6 +38,8 @@ export class LoginRequestsService {
     const { prompt, force_login, error, error_description, identifier, ...sent } = query;
     const problem = readLoginProblem({ error, error_description, identifier });
     const words = typeof prompt === 'string' ? prompt.split(' ') : [];
+    // Back from a form or a provider in a browser that did not begin: the person hears why, and not of a missing parameter.
+    if (problem && sent.client_id === undefined) throw new Refusal('invalid_request', problem.words);
     const request = problem ? await this.readBounced(sent) : await this.readFresh(sent, words.includes('none'));
     const mustType = words.includes('login') || force_login === 'true';
     return { ...request, problem, username: mustType ? null : (browser?.username ?? null) };

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.js';
 import type { LoginProblem } from './login-problem.js';
 import { Alert, Field, Foreign } from './parts.js';
 import { PasskeyForm } from './passkey-form.js';
+import { ProviderIcon } from './provider-icon.js';
 
 /** What the login page shows; names and hosts are from our own record, never from the URL. */
 export interface LoginPageProps {
@@ -35,6 +36,7 @@ export function LoginPage({
   passkeyOptions,
 }: LoginPageProps): VNode {
   const pairs = oauthPairs(parameters);
+  const { sso } = config;
   return (
     <Document title="Sign in" config={config}>
       <section class="card">
@@ -63,13 +65,31 @@ export function LoginPage({
             <p class="or">or as somebody else</p>
           </>
         )}
-        <form method="post" action={appendQuery('/api/auth/login', pairs)}>
-          <Field name="identifier" label="User name or e-mail address" autocomplete="username" />
-          <Field name="password" label="Password" type="password" autocomplete="current-password" />
-          <button type="submit" class={username === null ? '' : 'quiet'}>
-            Sign in
-          </button>
-        </form>
+        {!sso.forced && (
+          <form method="post" action={appendQuery('/api/auth/login', pairs)}>
+            <Field name="identifier" label="User name or e-mail address" autocomplete="username" />
+            <Field name="password" label="Password" type="password" autocomplete="current-password" />
+            <button type="submit" class={username === null ? '' : 'quiet'}>
+              Sign in
+            </button>
+          </form>
+        )}
+        {sso.providers.length > 0 && (
+          <ul class="providers" aria-label="Other ways to sign in">
+            {sso.providers.map((provider) => (
+              <li key={provider.id}>
+                <a
+                  class={sso.forced ? 'button' : 'button quiet'}
+                  href={appendQuery('/oauth/sso', [['issuer', provider.id], ...pairs])}
+                  rel="nofollow"
+                >
+                  <ProviderIcon config={config} provider={provider} />
+                  {`Sign in with ${provider.name}`}
+                </a>
+              </li>
+            ))}
+          </ul>
+        )}
         {passkeyOptions && (
           <PasskeyForm
             action={appendQuery('/api/auth/passkey', pairs)}
@@ -80,9 +100,11 @@ export function LoginPage({
           />
         )}
         <div class="aside">
-          <p>
-            <a href={config.frontend.routes.password_reset}>Forgotten your password?</a>
-          </p>
+          {!sso.forced && (
+            <p>
+              <a href={config.frontend.routes.password_reset}>Forgotten your password?</a>
+            </p>
+          )}
           {config.registersByPassword && (
             <p>
               New here? <a href={appendQuery(config.frontend.routes.register, pairs)}>Create an account</a>

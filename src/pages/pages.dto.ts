@@ -85,3 +85,15 @@ export class SecondFactorPageQuery extends AuthorizationParameters {
   @Allow()
   error_description?: unknown;
 }
+
+/** Query of the home page: how linking an identity ended (contract.md §3.1). */
+export class HomePageQuery {
+  @Allow()
+  oidc_account_linked?: unknown;
+
+  @Allow()
+  oidc_account_linking_error?: unknown;
+
+  @Allow()
+  oidc_account_linking_error_message?: unknown;
+}

@@ -1,11 +1,13 @@
-import { Controller, type DynamicModule, Module, type Type } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import type { Config } from '../config/config.js';
 import { LimitsModule } from '../limits/limits.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
 import { RegistrationModule } from '../registration/registration.module.js';
 import { RecoveryModule } from '../recovery/recovery.module.js';
+import { ProvidersModule } from '../providers/providers.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { HomeController } from './home.controller.js';
+import { placedAt } from './placed-at.js';
 import { LoginRequestsService } from './login-requests.service.js';
 import { PasswordResetController } from './password-reset.controller.js';
 import { ReactivatePageController } from './reactivate.controller.js';
@@ -19,28 +21,20 @@ export class PagesModule {
   static on({ frontend: { builtin, routes } }: Config): DynamicModule {
     return {
       module: PagesModule,
-      imports: [AuthModule, LimitsModule, OAuthModule, RecoveryModule, RegistrationModule],
+      imports: [AuthModule, LimitsModule, OAuthModule, ProvidersModule, RecoveryModule, RegistrationModule],
       controllers: builtin
         ? [
-            at(routes.home, HomeController),
-            at(routes.login, LoginPageController),
-            at(routes.consent, ConsentPageController),
-            at(routes.mfa, SecondFactorPageController),
-            at(routes.code, CodePageController),
-            at(routes.reactivate, ReactivatePageController),
-            at(routes.register, RegisterController),
-            at(routes.password_reset, PasswordResetController),
+            placedAt(routes.home, HomeController),
+            placedAt(routes.login, LoginPageController),
+            placedAt(routes.consent, ConsentPageController),
+            placedAt(routes.mfa, SecondFactorPageController),
+            placedAt(routes.code, CodePageController),
+            placedAt(routes.reactivate, ReactivatePageController),
+            placedAt(routes.register, RegisterController),
+            placedAt(routes.password_reset, PasswordResetController),
           ]
         : [],
       providers: [LoginRequestsService],
     };
   }
-}
-
-/** The controller at a configured path: a class of its own, so that two applications in one process may differ. */
-function at(path: string, controller: Type<object>): Type<object> {
-  const placed = class extends controller {};
-  Object.defineProperty(placed, 'name', { value: controller.name });
-  Controller(path)(placed);
-  return placed;
 }

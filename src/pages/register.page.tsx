@@ -6,7 +6,8 @@ import type { Config } from '../config/config.js';
 import type { RegistrationBody } from '../registration/registration.dto.js';
 import type { IssuedCaptcha } from '../registration/captchas.service.js';
 import { CaptchaField } from './captcha-field.js';
-import { Alert, described, Explanation, Field } from './parts.js';
+import { Agreement, Reason } from './agreement.js';
+import { Alert, Field } from './parts.js';
 
 /** What the registration page shows. */
 export interface RegisterPageProps {
@@ -141,37 +142,4 @@ function nextStep({ registrations }: Config, confirmsAt: string | null): string 
 /** Back to the sign-in that led here, or to the settings, which start one. */
 function signInPath({ frontend }: Config, parameters: OAuthParameters): string {
   return parameters.client_id === undefined ? '/settings' : appendQuery(frontend.routes.login, oauthPairs(parameters));
-}
-
-function Reason({ value, problem }: { value: string; problem: string | undefined }): VNode {
-  const hint = 'Somebody reads it before you are let in.';
-  return (
-    <div class="field">
-      <label for="reason">Why do you want to join?</label>
-      <textarea id="reason" name="reason" rows={4} maxLength={500} required {...described('reason', hint, problem)}>
-        {value}
-      </textarea>
-      <Explanation name="reason" hint={hint} problem={problem} />
-    </div>
-  );
-}
-
-function Agreement({ isGiven, problem }: { isGiven: boolean; problem: string | undefined }): VNode {
-  return (
-    <div class="field">
-      <label class="check" for="agreement">
-        <input
-          type="checkbox"
-          id="agreement"
-          name="agreement"
-          value="true"
-          checked={isGiven}
-          required
-          {...described('agreement', undefined, problem)}
-        />
-        <span>I agree to the rules of this instance.</span>
-      </label>
-      <Explanation name="agreement" problem={problem} />
-    </div>
-  );
 }

@@ -12,6 +12,7 @@ import { Speaks } from '../common/route-config.js';
 import { looksLikeSecret } from '../common/secrets.js';
 import { Config } from '../config/config.js';
 import { AuthorizationCodesService } from '../oauth/authorization-codes.service.js';
+import { OidcClient } from '../providers/oidc.client.js';
 import { PAGE_LIFE } from '../passkeys/webauthn-challenges.service.js';
 import { CodePage, NoCodePage } from './code.page.js';
 import { ConsentPage } from './consent.page.js';
@@ -28,6 +29,7 @@ export class LoginPageController {
   constructor(
     private readonly requests: LoginRequestsService,
     private readonly passkeys: PasskeySignInService,
+    private readonly oidc: OidcClient,
     private readonly config: Config,
   ) {}
 
@@ -49,7 +51,8 @@ export class LoginPageController {
       this.requests.read(query, browser),
       this.passkeys.isOffered ? this.passkeys.options(PAGE_LIFE) : null,
     ]);
-    sendPage(reply, this.config, LoginPage({ config: this.config, ...request, passkeyOptions }));
+    const page = LoginPage({ config: this.config, ...request, passkeyOptions });
+    sendPage(reply, this.config, page, { formTargets: this.oidc.pageOrigins() });
   }
 }
 

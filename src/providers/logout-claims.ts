@@ -1,5 +1,6 @@
-import type { JWTPayload } from 'jose';
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { isSubject } from './claims.js';
+import type { ProviderKeys } from './provider-keys.js';
 import { ProviderTrouble } from './provider-trouble.js';
 
 /** Whose sessions at a provider have ended: of a subject, of one session there, or both. */
@@ -33,4 +34,45 @@ export function readLogoutClaims(
   if (sid !== undefined && typeof sid !== 'string') throw refuse('names no session');
   if (sub === undefined && sid === undefined) throw refuse('names neither subject nor session');
   return { issuer, subject: sub ?? null, providerSessionId: sid ?? null, issuedAt: iat };
+}
+
+/** Signatures that only the provider can have made: none at all and those with our own secret are not among them. */
+const SIGNATURES = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+];
+
+/** Clocks may differ by so many seconds. */
+export const CLOCK_TOLERANCE = 30;
+
+/**
+ * Verifies a logout token: the signature by the provider's keys, which are looked up once more where none fits, then what
+ * it says (§2.6).
+ * @throws ProviderTrouble, or an error of the library
+ */
+export async function verifyLogoutToken(
+  token: string,
+  expected: { issuer: string; audience: string },
+  keys: ProviderKeys,
+): Promise<LogoutRequest> {
+  const verify = async (set: JSONWebKeySet) => {
+    const options = { ...expected, algorithms: SIGNATURES, clockTolerance: CLOCK_TOLERANCE };
+    const { payload } = await jwtVerify(token, createLocalJWKSet(set), options);
+    return readLogoutClaims(expected.issuer, payload);
+  };
+  try {
+    return await verify(await keys.current());
+  } catch (error) {
+    if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+    return verify(await keys.lookUp());
+  }
 }

@@ -1,11 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
-import * as jose from 'jose';
 import * as oidc from 'openid-client';
 import { Config } from '../config/config.js';
 import type { SsoProviderConfig } from '../config/sso-config.js';
 import { type Claims, idTokenProblem, readPerson, type VouchedPerson } from './claims.js';
-import { type LogoutRequest, readLogoutClaims } from './logout-claims.js';
+import { CLOCK_TOLERANCE, type LogoutRequest, verifyLogoutToken } from './logout-claims.js';
 import { Connection } from './connection.js';
+import { within } from '../outgoing/within.js';
 import { callbackUrl, postLogoutUrl } from './provider.js';
 import { inWords, isUnreachable, ProviderTrouble } from './provider-trouble.js';
 
@@ -31,8 +31,9 @@ export interface CallbackAnswer {
 /** How long a conversation may take, in milliseconds: an answer to the person is due after ten seconds (security.md D13). */
 const TIME_LIMIT_MS = 9000;
 
-/** Clocks may differ by so many seconds. */
-const CLOCK_TOLERANCE = 30;
+/** How long a page waits for what it can do without, in milliseconds. */
+const PREPARATION_MS = 1500;
+
 /**
  * Older than what the library takes without a second look, younger than what it throws away: it then asks us, and so the
  * provider, once for a key that the copy lacks.
@@ -96,15 +97,7 @@ export class OidcClient {
   async readLogoutToken(provider: SsoProviderConfig, token: string): Promise<LogoutRequest> {
     return this.during(provider, async (connection) => {
       const { issuer } = await this.discovered(connection);
-      const expected = { issuer, audience: provider.client_id, clockTolerance: CLOCK_TOLERANCE };
-      const verify = async (keys: jose.JSONWebKeySet) =>
-        (await jose.jwtVerify(token, jose.createLocalJWKSet(keys), { ...expected, algorithms: SIGNATURES })).payload;
-      try {
-        return readLogoutClaims(issuer, await verify(await connection.keys.current()));
-      } catch (error) {
-        if (!(error instanceof jose.errors.JWKSNoMatchingKey)) throw error;
-        return readLogoutClaims(issuer, await verify(await connection.keys.lookUp()));
-      }
+      return verifyLogoutToken(token, { issuer, audience: provider.client_id }, connection.keys);
     });
   }
 
@@ -115,6 +108,21 @@ export class OidcClient {
     return oidc.buildEndSessionUrl(this.client(provider, metadata), {
       post_logout_redirect_uri: postLogoutUrl(this.config),
     }).href;
+  }
+
+  /** The origins where the providers' own pages are, as far as is known: forms may end there (contract.md §0.8). */
+  pageOrigins(): string[] {
+    const origins = this.config.sso.providers.flatMap((provider) => {
+      const endpoint = this.connectionTo(provider).known?.authorization_endpoint;
+      return [provider.issuer, ...(endpoint === undefined ? [] : [endpoint])].map((url) => new URL(url).origin);
+    });
+    return [...new Set(origins)];
+  }
+
+  /** Learns where a provider's pages are, if it answers soon. */
+  async prepare(provider: SsoProviderConfig): Promise<void> {
+    const metadata = this.connectionTo(provider).metadata();
+    await within(AbortSignal.timeout(PREPARATION_MS), metadata).catch(() => {});
   }
 
   private callback(provider: SsoProviderConfig, answer: CallbackAnswer): URL {
@@ -201,33 +209,6 @@ export class OidcClient {
 }
 
 type OidcConnection = Connection<oidc.ServerMetadata>;
-
-/** What is loaded for several callers goes on; this caller waits no longer. */
-async function within<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener('abort', stop);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-/** Signatures that only the provider can have made: none at all and those with our own secret are not among them. */
-const SIGNATURES = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
 
 /** Basic unless the provider says that it cannot (OpenID Connect Discovery §3: the default). */
 function clientAuthentication(metadata: oidc.ServerMetadata, secret: string): oidc.ClientAuth {

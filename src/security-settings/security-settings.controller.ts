@@ -3,7 +3,6 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Browser } from '../common/access.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
-import { Refusal } from '../common/errors.js';
 import { sendPage } from '../common/html-document.js';
 import { NoHead, Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
@@ -14,7 +13,13 @@ import { SettingsGate } from '../settings/settings-gate.js';
 import type { SettingsCaller } from '../settings/settings-sign-in.service.js';
 import { PasswordCheckService } from '../users/password-check.service.js';
 import { SecurityScreenService, type SecurityProblem } from './security-screen.service.js';
-import { AddPasskeyForm, ConfirmTotpForm, PasswordForm, RenamePasskeyForm } from './security-settings.dto.js';
+import {
+  AddPasskeyForm,
+  ConfirmTotpForm,
+  OptionalPasswordForm,
+  PasswordForm,
+  RenamePasskeyForm,
+} from './security-settings.dto.js';
 import { SECURITY_PATH } from './security.page.js';
 import { BackupCodesPage } from './setup.page.js';
 import { TotpSetupScreen } from './totp-setup-screen.service.js';
@@ -114,7 +119,7 @@ export class SecuritySettingsController {
   @Post('passkeys/:id/remove')
   async removePasskey(
     @Param('id') id: string,
-    @Body() { password }: PasswordForm,
+    @Body() { password }: OptionalPasswordForm,
     @Client() client: ClientInfo,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
@@ -143,14 +148,9 @@ export class SecuritySettingsController {
     reply: FastifyReply,
     work: (caller: SettingsCaller) => Promise<void>,
   ): Promise<void> {
-    const caller = await this.gate.admitForm(request, reply);
-    if (!caller) return;
-    try {
-      await work(caller);
-      if (!reply.sent) this.gate.goTo(reply, SECURITY_PATH);
-    } catch (error) {
-      if (!(error instanceof Refusal) || error.code !== 'rejected') throw error;
-      await this.screen.send(reply, caller, { where, sentence: error.message });
-    }
+    const showProblem = (caller: SettingsCaller, sentence: string) =>
+      this.screen.send(reply, caller, { where, sentence });
+    await this.gate.attempt(request, reply, work, showProblem);
+    if (!reply.sent) this.gate.goTo(reply, SECURITY_PATH);
   }
 }

@@ -17,8 +17,14 @@ export class ConfirmTotpForm extends PasswordForm {
   secret: string;
 }
 
+/** A form that asks for the password where there is one; a sign-in of just now does as well. */
+export class OptionalPasswordForm {
+  @Text({ ...PASSWORD, required: false })
+  password?: string;
+}
+
 /** The form of a new passkey. */
-export class AddPasskeyForm extends PasswordForm {
+export class AddPasskeyForm extends OptionalPasswordForm {
   @Text({ description: 'What its owner calls it.', max: 100 })
   name?: string;
 

@@ -1,10 +1,13 @@
-import type { ComponentChildren, VNode } from 'preact';
+import type { VNode } from 'preact';
 import type { Config } from '../config/config.js';
+import type { SsoProviderConfig } from '../config/sso-config.js';
 import type { MfaState } from '../mfa/mfa.service.js';
 import { PasskeyForm } from '../pages/passkey-form.js';
-import { Alert, Field, Foreign, Moment } from '../pages/parts.js';
+import { Field, Foreign, Moment } from '../pages/parts.js';
 import type { Passkey } from '../passkeys/passkey.entity.js';
-import { SettingsFrame } from '../settings/settings-frame.js';
+import { NoPassword, SettingsFrame } from '../settings/settings-frame.js';
+import { Part } from './part.js';
+import { ProvidersPart } from './providers.part.js';
 import type { SecurityProblem } from './security-screen.service.js';
 
 /** Where the forms of this screen are sent. */
@@ -21,26 +24,39 @@ export interface SecurityPageProps {
   recoveryDueAt: Date | null;
   /** What a browser needs to make a passkey; null where passkeys cannot work. */
   passkeyOptions: object | null;
+  /** The providers that sign this person in. */
+  linked: readonly SsoProviderConfig[];
+  /** What most changes ask for. */
+  hasPassword: boolean;
   problem: SecurityProblem | null;
 }
 
 /** The screen of second factors: what is on, and how to add, renew and remove it. */
 export function SecurityPage(props: SecurityPageProps): VNode {
-  const { config, username, state, recoveryDueAt, problem } = props;
+  const { config, username, state, recoveryDueAt, hasPassword, problem } = props;
   const sentenceOf = (where: SecurityProblem['where']) => (problem?.where === where ? problem.sentence : undefined);
   return (
     <SettingsFrame config={config} username={username} screen="Security">
       {recoveryDueAt && <RecoveryNotice dueAt={recoveryDueAt} />}
-      <p class="part">
-        {state.enabled
-          ? 'Signing in asks for your password and a second factor.'
-          : 'Signing in asks for your password only. A second factor keeps out whoever finds it out.'}
-      </p>
-      <TotpPart {...props} sentence={sentenceOf('totp')} />
+      <p class="part">{summary(state.enabled, hasPassword)}</p>
+      {!hasPassword && <NoPassword config={config} />}
+      {hasPassword && <TotpPart {...props} sentence={sentenceOf('totp')} />}
       <PasskeysPart {...props} sentence={sentenceOf('passkey')} />
-      <CodesPart {...props} sentence={sentenceOf('codes')} />
+      {hasPassword && <CodesPart {...props} sentence={sentenceOf('codes')} />}
+      <ProvidersPart {...props} sentence={sentenceOf('providers')} />
     </SettingsFrame>
   );
+}
+
+function summary(hasFactor: boolean, hasPassword: boolean): string {
+  if (!hasPassword) {
+    return hasFactor
+      ? 'Signing in with a provider asks for a second factor here, too.'
+      : 'You sign in with a provider. A second factor here keeps out whoever gets into your account there.';
+  }
+  return hasFactor
+    ? 'Signing in asks for your password and a second factor.'
+    : 'Signing in asks for your password only. A second factor keeps out whoever finds it out.';
 }
 
 function RecoveryNotice({ dueAt }: { dueAt: Date }): VNode {
@@ -85,14 +101,14 @@ function TotpPart({ state, sentence }: PartProps): VNode {
   );
 }
 
-function PasskeysPart({ passkeys, passkeyOptions, sentence }: PartProps): VNode {
+function PasskeysPart({ passkeys, passkeyOptions, hasPassword, sentence }: PartProps): VNode {
   return (
     <Part id="passkeys" title="Passkeys and security keys" sentence={sentence}>
       <p>A passkey signs you in without a password, or is the second factor beside it.</p>
       {passkeys.length > 0 && (
         <ul class="passkeys">
           {passkeys.map((passkey) => (
-            <PasskeyItem key={passkey.id} passkey={passkey} />
+            <PasskeyItem key={passkey.id} passkey={passkey} hasPassword={hasPassword} />
           ))}
         </ul>
       )}
@@ -104,7 +120,7 @@ function PasskeysPart({ passkeys, passkeyOptions, sentence }: PartProps): VNode 
           button="Add a passkey"
         >
           <Field name="name" id="passkey-name" label="Its name" autocomplete="off" required={false} />
-          <Password id="passkey-password" label="Password" />
+          {hasPassword && <Password id="passkey-password" label="Password" />}
         </PasskeyForm>
       ) : (
         <p>They work only where this instance is reached by name and https.</p>
@@ -113,7 +129,13 @@ function PasskeysPart({ passkeys, passkeyOptions, sentence }: PartProps): VNode 
   );
 }
 
-function PasskeyItem({ passkey: { id, name, createdAt, lastUsedAt } }: { passkey: Passkey }): VNode {
+function PasskeyItem({
+  passkey: { id, name, createdAt, lastUsedAt },
+  hasPassword,
+}: {
+  passkey: Passkey;
+  hasPassword: boolean;
+}): VNode {
   return (
     <li>
       <h3>
@@ -140,7 +162,7 @@ function PasskeyItem({ passkey: { id, name, createdAt, lastUsedAt } }: { passkey
           </button>
         </form>
         <form method="post" action={`${SECURITY_PATH}/passkeys/${id}/remove#passkeys`}>
-          <Password id={`password-${id}`} label="Password" />
+          {hasPassword && <Password id={`password-${id}`} label="Password" />}
           <button type="submit" class="danger small">
             Remove
           </button>
@@ -166,28 +188,6 @@ function CodesPart({ state, codesLeft, sentence }: PartProps): VNode {
         </button>
       </form>
     </Part>
-  );
-}
-
-interface FramedProps {
-  id: string;
-  title: string;
-  sentence: string | undefined;
-  children?: ComponentChildren;
-}
-
-/** One kind of factor, with what was wrong with its last form. */
-function Part({ id, title, sentence, children }: FramedProps): VNode {
-  return (
-    <section class="part" id={id}>
-      <h2>{title}</h2>
-      {sentence !== undefined && (
-        <Alert>
-          <p>{sentence}</p>
-        </Alert>
-      )}
-      {children}
-    </section>
   );
 }
 

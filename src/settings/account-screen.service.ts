@@ -43,7 +43,9 @@ export class AccountScreenService {
     ]);
     const { config } = this;
     const { username } = user;
-    const page = AccountPage({ config, username, email: row?.email ?? null, pending, backups, done, problem });
+    const { email = null, passwordHash = null } = row ?? {};
+    const hasPassword = passwordHash !== null;
+    const page = AccountPage({ config, username, email, hasPassword, pending, backups, done, problem });
     sendPage(reply, config, page, { status: problem ? 422 : 200 });
   }
 }

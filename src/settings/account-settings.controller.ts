@@ -9,7 +9,7 @@ import { sendArchive } from '../backups/backups.dto.js';
 import { BackupsService } from '../backups/backups.service.js';
 import { Browser } from '../common/access.js';
 import { Client, type ClientInfo } from '../common/client-info.js';
-import { Refusal } from '../common/errors.js';
+import type { ErrorCode } from '../common/errors.js';
 import { readRecordId } from '../common/record-id.js';
 import { NoHead, Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
@@ -138,13 +138,10 @@ export class AccountSettingsController {
     reply: FastifyReply,
     work: (caller: SettingsCaller) => Promise<void>,
   ): Promise<void> {
-    const caller = await this.gate.admitForm(request, reply);
-    if (!caller) return;
-    try {
-      await work(caller);
-    } catch (error) {
-      if (!(error instanceof Refusal) || (error.code !== 'rejected' && sent.form !== 'backups')) throw error;
-      await this.screen.send(reply, caller, { problem: { ...sent, sentence: error.message } });
-    }
+    const showProblem = (caller: SettingsCaller, sentence: string) =>
+      this.screen.send(reply, caller, { problem: { ...sent, sentence } });
+    // An archive is refused by when the last one was made (contract.md §5.10).
+    const shown: ErrorCode[] = sent.form === 'backups' ? ['rejected', 'invalid_request'] : ['rejected'];
+    await this.gate.attempt(request, reply, work, showProblem, shown);
   }
 }

@@ -3,7 +3,7 @@ import type { Backup } from '../backups/backup.entity.js';
 import type { Config } from '../config/config.js';
 import { Alert, Field, Moment } from '../pages/parts.js';
 import type { AccountForm, Problem } from './account-screen.service.js';
-import { graceWords, SettingsFrame } from './settings-frame.js';
+import { graceWords, NoPassword, SettingsFrame } from './settings-frame.js';
 import type { Done } from './settings.dto.js';
 
 /** What the account screen shows. */
@@ -11,6 +11,8 @@ export interface AccountPageProps {
   config: Config;
   username: string;
   email: string | null;
+  /** What every form but that of the archives asks for. */
+  hasPassword: boolean;
   /** The address that waits to be confirmed. */
   pending: { address: string; expiresAt: Date } | null;
   backups: readonly Backup[];
@@ -31,9 +33,10 @@ const NEWS: Record<Done, { form: AccountForm; words: string }> = {
 
 /** The account screen: address, password, a copy of the data, and the ways out. */
 export function AccountPage(props: AccountPageProps): VNode {
-  const { config, username, backups, done } = props;
+  const { config, username, backups, done, hasPassword } = props;
   return (
     <SettingsFrame config={config} username={username} screen="Account">
+      {!hasPassword && <NoPassword config={config} />}
       <EmailPart {...props} />
       <Part
         {...props}
@@ -136,7 +139,7 @@ function Archives({ backups }: { backups: readonly Backup[] }): VNode {
   );
 }
 
-interface PartProps extends Pick<AccountPageProps, 'done' | 'problem'> {
+interface PartProps extends Pick<AccountPageProps, 'done' | 'problem' | 'hasPassword'> {
   form: AccountForm;
   title: string;
   words: string;
@@ -148,7 +151,18 @@ interface PartProps extends Pick<AccountPageProps, 'done' | 'problem'> {
 }
 
 /** One thing to change: what it was answered with, and its form. The fragment takes the browser back to it. */
-function Part({ done, problem, form, title, words, facts, button, isDangerous, children }: PartProps): VNode {
+function Part({
+  done,
+  problem,
+  hasPassword,
+  form,
+  title,
+  words,
+  facts,
+  button,
+  isDangerous,
+  children,
+}: PartProps): VNode {
   const news = done !== null && NEWS[done].form === form ? NEWS[done].words : null;
   return (
     <section class="part" id={form} tabIndex={-1} aria-labelledby={`${form}-title`}>
@@ -161,12 +175,14 @@ function Part({ done, problem, form, title, words, facts, button, isDangerous, c
         </Alert>
       )}
       {facts}
-      <form method="post" action={`/settings/account/${form}#${form}`}>
-        {children}
-        <button type="submit" class={isDangerous ? 'danger' : ''}>
-          {button}
-        </button>
-      </form>
+      {(hasPassword || form === 'backups') && (
+        <form method="post" action={`/settings/account/${form}#${form}`}>
+          {children}
+          <button type="submit" class={isDangerous ? 'danger' : ''}>
+            {button}
+          </button>
+        </form>
+      )}
     </section>
   );
 }

@@ -48,6 +48,16 @@ export function SettingsFrame({ config, username, screen, children }: SettingsFr
   );
 }
 
+/** Told to somebody who signs in by a provider, where a password is asked for. */
+export function NoPassword({ config }: { config: Config }): VNode {
+  return (
+    <p class="notice">
+      You have no password here: a provider signs you in. Some changes ask for one;{' '}
+      <a href={config.frontend.routes.password_reset}>set one by mail</a> when you need it.
+    </p>
+  );
+}
+
 const UNITS = [
   { unit: 'day', seconds: 86_400 },
   { unit: 'hour', seconds: 3600 },

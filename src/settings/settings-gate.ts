@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { follow } from '../auth/browser-step.js';
 import { clientInfo } from '../common/client-info.js';
+import { type ErrorCode, Refusal } from '../common/errors.js';
 import { Config } from '../config/config.js';
 import * as cookies from './settings-cookies.js';
 import { type SettingsCaller, SettingsSignInService } from './settings-sign-in.service.js';
@@ -32,6 +33,27 @@ export class SettingsGate {
     const caller = await this.recognise(request);
     if (!caller) this.goTo(reply, cookies.SETTINGS_PATH);
     return caller;
+  }
+
+  /**
+   * Does what a form asks for. A refusal shows its screen again, with the sentence beside the form; so does the demand
+   * for a fresh sign-in.
+   */
+  async attempt(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    work: (caller: SettingsCaller) => Promise<void>,
+    showProblem: (caller: SettingsCaller, sentence: string) => Promise<void>,
+    shown: readonly ErrorCode[] = ['rejected', 'step_up_required'],
+  ): Promise<void> {
+    const caller = await this.admitForm(request, reply);
+    if (!caller) return;
+    try {
+      await work(caller);
+    } catch (error) {
+      if (!(error instanceof Refusal) || !shown.includes(error.code)) throw error;
+      await showProblem(caller, error.message);
+    }
   }
 
   /** On to another page of ours. */

@@ -7,11 +7,14 @@ import { Client, type ClientInfo } from '../common/client-info.js';
 import { sendPage } from '../common/html-document.js';
 import { NoHead, Speaks } from '../common/route-config.js';
 import { Config } from '../config/config.js';
+import { SsoSessionsService } from '../identities/sso-sessions.service.js';
+import { OidcClient } from '../providers/oidc.client.js';
+import { findProvider, providerOf } from '../providers/provider.js';
 import { readSessionId } from '../sessions/sessions.controller.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { SessionsPage } from './sessions.page.js';
 import * as cookies from './settings-cookies.js';
-import { SettingsGate } from './settings-gate.js';
+import { SettingsGate, SIGNED_OUT } from './settings-gate.js';
 import { SettingsSignInService } from './settings-sign-in.service.js';
 import { SettingsCallbackQuery, SignedOutQuery } from './settings.dto.js';
 import { SignedOutPage } from './signed-out.page.js';
@@ -26,6 +29,8 @@ export class SettingsController {
     private readonly gate: SettingsGate,
     private readonly signIns: SettingsSignInService,
     private readonly sessions: SessionsService,
+    private readonly ssoSessions: SsoSessionsService,
+    private readonly oidc: OidcClient,
     private readonly config: Config,
   ) {}
 
@@ -57,11 +62,11 @@ export class SettingsController {
 
   @Get('signed-out')
   showSignedOut(
-    @Query() { after }: SignedOutQuery,
+    @Query() { after, provider }: SignedOutQuery,
     @CallingBrowser() browser: SignedInBrowser | null,
     @Res() reply: FastifyReply,
   ): void {
-    this.sendSignedOut(reply, browser, after ?? 'signed_out');
+    this.sendSignedOut(reply, browser, after ?? 'signed_out', provider);
   }
 
   @Post('sessions/:id/revoke')
@@ -98,15 +103,25 @@ export class SettingsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const caller = await this.signIns.recognise(cookies.read(request, this.config, cookies.TOKEN), client);
+    const issuer = caller && (await this.ssoSessions.issuerOf(caller.sessionId));
     if (caller) await this.sessions.revoke(caller.user.id, caller.sessionId, client);
-    this.gate.leave(reply);
+    const provider = issuer && providerOf(this.config, issuer);
+    this.gate.leave(reply, provider ? `${SIGNED_OUT}?provider=${provider.id}` : SIGNED_OUT);
   }
 
-  private sendSignedOut(reply: FastifyReply, browser: SignedInBrowser | null, after: SignedOutQuery['after']): void {
+  private sendSignedOut(
+    reply: FastifyReply,
+    browser: SignedInBrowser | null,
+    after: SignedOutQuery['after'],
+    providerId?: string,
+  ): void {
+    const provider = findProvider(this.config, providerId);
+    const signOutUrl = provider && this.oidc.signOutUrl(provider);
     const page = SignedOutPage({
       config: this.config,
       username: browser?.username ?? null,
       after: after ?? 'signed_out',
+      provider: provider && signOutUrl ? { name: provider.name, signOutUrl } : null,
     });
     sendPage(reply, this.config, page);
   }

@@ -21,6 +21,9 @@ export class SignedOutQuery {
   @IsOptional()
   @IsIn(['signed_out', 'disabled', 'deleted'])
   after?: Leaving;
+
+  @Text({ description: 'The id of the provider that had signed them in.' })
+  provider?: string;
 }
 
 /** What was just done on a screen of the settings. */

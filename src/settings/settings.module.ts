@@ -3,7 +3,9 @@ import { AccountModule } from '../account/account.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { BackupsModule } from '../backups/backups.module.js';
 import type { Config } from '../config/config.js';
+import { IdentitiesModule } from '../identities/identities.module.js';
 import { OAuthModule } from '../oauth/oauth.module.js';
+import { ProvidersModule } from '../providers/providers.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountScreenService } from './account-screen.service.js';
@@ -19,7 +21,16 @@ export class SettingsModule {
   static on({ frontend }: Config): DynamicModule {
     return {
       module: SettingsModule,
-      imports: [AccountModule, AuditModule, BackupsModule, OAuthModule, SessionsModule, UsersModule],
+      imports: [
+        AccountModule,
+        AuditModule,
+        BackupsModule,
+        IdentitiesModule,
+        OAuthModule,
+        ProvidersModule,
+        SessionsModule,
+        UsersModule,
+      ],
       controllers: frontend.builtin ? [SettingsController, AccountSettingsController, JournalSettingsController] : [],
       providers: [SettingsGate, SettingsSignInService, AccountScreenService],
       exports: [SettingsGate],

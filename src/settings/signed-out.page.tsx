@@ -10,10 +10,12 @@ export interface SignedOutPageProps {
   /** Whom this browser is still signed in as, for other apps. */
   username: string | null;
   after: Leaving;
+  /** The provider that had signed them in, where it offers a sign-out of its own (RP-Initiated Logout 1.0). */
+  provider: { name: string; signOutUrl: string } | null;
 }
 
 /** The end of a visit to the settings. */
-export function SignedOutPage({ config, username, after }: SignedOutPageProps): VNode {
+export function SignedOutPage({ config, username, after, provider }: SignedOutPageProps): VNode {
   const { title, words } = explain(after, config);
   return (
     <Document title={title} config={config}>
@@ -31,6 +33,14 @@ export function SignedOutPage({ config, username, after }: SignedOutPageProps): 
             Sign in again
           </a>
         </p>
+        {provider && (
+          <p class="aside">
+            {`You may still be signed in at ${provider.name}. `}
+            <a href={provider.signOutUrl} rel="noopener">
+              Sign out there, too
+            </a>
+          </p>
+        )}
         {username !== null && (
           <form class="aside" method="post" action="/api/auth/logout">
             <p>{`This browser is still signed in as @${username}, so that other apps can ask for you.`}</p>
