@@ -83,10 +83,15 @@ export class Visitor {
     await this.page.getByText(words).first().waitFor();
   }
 
-  /** Fills in the login form. */
-  async signIn(name: string, password = PASSWORD): Promise<void> {
+  /** Fills in a form of name and password. */
+  async signInForm(name: string, password = PASSWORD): Promise<void> {
     await this.fill('User name or e-mail address', name);
     await this.fill('Password', password);
+  }
+
+  /** Signs in at the login form. */
+  async signIn(name: string, password = PASSWORD): Promise<void> {
+    await this.signInForm(name, password);
     await this.press('Sign in');
   }
 
