@@ -64,6 +64,7 @@ describe('user show', { timeout: 60_000 }, () => {
       role: 'user',
       state: 'active',
       password: 'set',
+      providers: [],
       created: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       sessions: 1,
       last_used: '2026-01-02T03:04:05.678Z',
@@ -71,7 +72,7 @@ describe('user show', { timeout: 60_000 }, () => {
     await changeUser(test, id, `password_hash = '$2b$10$somebodyelses', email = null, display_name = ''`);
     const words = await user('show', '@shown');
     expect(words.stdout).toMatch(
-      /^username: {7}shown\nid: +[0-9a-f-]{36}\nemail: +-\nemail verified: no\ndisplay name: +-\nrole: +user\nstate: +active\npassword: +as another server hashed it\ncreated: +\S+\nsessions: +1\nlast used: +2026-01-02T03:04:05.678Z\n$/,
+      /^username: {7}shown\nid: +[0-9a-f-]{36}\nemail: +-\nemail verified: no\ndisplay name: +-\nrole: +user\nstate: +active\npassword: +as another server hashed it\nproviders: +-\ncreated: +\S+\nsessions: +1\nlast used: +2026-01-02T03:04:05.678Z\n$/,
     );
     expect(await user('show', 'nobody_here')).toEqual({
       code: 1,

@@ -7,6 +7,7 @@ import { mapSecurityEvent } from '../audit/security-event.dto.js';
 import type { Page } from '../common/paging.js';
 import { Config } from '../config/config.js';
 import { poolOf } from '../database/pool.js';
+import { IdentitiesService } from '../identities/identities.service.js';
 import { backoff, LeaseLost, type RunningJob } from '../jobs/job-kind.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { type ListedSession, pageOfSessions } from '../sessions/list-sessions.js';
@@ -42,6 +43,7 @@ export class BackupWorker implements OnModuleInit {
   constructor(
     private readonly jobs: JobsService,
     private readonly users: UsersService,
+    private readonly identities: IdentitiesService,
     private readonly audit: AuditService,
     private readonly notices: NoticesService,
     private readonly config: Config,
@@ -83,6 +85,7 @@ export class BackupWorker implements OnModuleInit {
     const file = await packFiles(
       dataFiles(this.config, {
         user,
+        identities: await this.identities.list(user.id),
         sessions: pages((below) => pageOfSessions(poolOf(this.dataSource), user.id, PAGE, below), mapOwnSession, count),
         events: pages((below) => this.audit.list(user.id, PAGE, below), mapOwnEvent, count),
       }),

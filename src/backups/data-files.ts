@@ -1,4 +1,6 @@
 import type { Config } from '../config/config.js';
+import type { LinkedIdentity } from '../identities/linked-identity.entity.js';
+import { providerOf } from '../providers/provider.js';
 import type { User } from '../users/user.entity.js';
 import { type ArchiveFile, jsonArray } from './archive.js';
 import { csvLine } from './csv.js';
@@ -8,6 +10,8 @@ export interface PersonalData {
   user: User;
   sessions: AsyncIterable<object[]>;
   events: AsyncIterable<object[]>;
+  /** One for each provider. */
+  identities: readonly LinkedIdentity[];
 }
 
 /** The headers of Mastodon's exports (its `app/models/export.rb`); the list of blocks has none. */
@@ -15,13 +19,21 @@ const FOLLOWING_HEADER = ['Account address', 'Show boosts', 'Notify on new posts
 const MUTED_HEADER = ['Account address', 'Hide notifications'];
 
 /** The files of one person's archive, in order. */
-export function dataFiles(config: Config, { user, sessions, events }: PersonalData): ArchiveFile[] {
+export function dataFiles(config: Config, { user, sessions, events, identities }: PersonalData): ArchiveFile[] {
   return [
     { name: 'README.txt', text: () => [readme(config, user)] },
     { name: 'account.json', text: () => [`${JSON.stringify(profileOf(user), null, 2)}\n`] },
     { name: 'sessions.json', text: () => jsonArray(sessions) },
-    // Nobody can link an account of elsewhere yet.
-    { name: 'linked_accounts.json', text: () => ['[]\n'] },
+    {
+      name: 'linked_accounts.json',
+      text: () => [
+        `${JSON.stringify(
+          identities.map((identity) => identityOf(config, identity)),
+          null,
+          2,
+        )}\n`,
+      ],
+    },
     { name: 'security_events.json', text: () => jsonArray(events) },
     // Nobody can follow, block or mute yet.
     { name: 'following_accounts.csv', text: () => [csvLine(FOLLOWING_HEADER)] },
@@ -39,6 +51,16 @@ function profileOf({ username, email, emailVerifiedAt, displayName, note, locale
     note,
     locale,
     created_at: createdAt.toISOString(),
+  };
+}
+
+function identityOf(config: Config, { issuer, subject, createdAt, lastUsedAt }: LinkedIdentity): object {
+  return {
+    provider: providerOf(config, issuer)?.name ?? null,
+    issuer,
+    subject,
+    linked_at: createdAt.toISOString(),
+    last_used_at: lastUsedAt?.toISOString() ?? null,
   };
 }
 

@@ -1,3 +1,4 @@
+import type { LinkedIdentity } from '../identities/linked-identity.entity.js';
 import { needsRehash } from '../passwords/stored-hash.js';
 import type { SessionSummary } from '../sessions/sum-up-sessions.js';
 import type { User } from '../users/user.entity.js';
@@ -22,7 +23,11 @@ export function summariseUser(user: User) {
 }
 
 /** What an operator may know of one account. */
-export function describeUser(user: User, { live, lastUsedAt }: SessionSummary) {
+export function describeUser(
+  user: User,
+  { live, lastUsedAt }: SessionSummary,
+  identities: readonly Pick<LinkedIdentity, 'issuer'>[],
+) {
   const { username, id, email, emailVerifiedAt, displayName, role, createdAt } = user;
   return {
     username,
@@ -33,6 +38,7 @@ export function describeUser(user: User, { live, lastUsedAt }: SessionSummary) {
     role,
     state: describeState(user),
     password: describePassword(user),
+    providers: identities.map(({ issuer }) => issuer),
     created: createdAt.toISOString(),
     sessions: live,
     last_used: lastUsedAt?.toISOString() ?? null,

@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { sumUpSessions } from '../sessions/sum-up-sessions.js';
 import { NoticesService } from '../users/notices.service.js';
 import type { Role, User } from '../users/user.entity.js';
+import { IdentitiesService } from '../identities/identities.service.js';
 import { UsersService } from '../users/users.service.js';
 import { describeUser, summariseUser } from './describe-user.js';
 import { Mistake } from './mistake.js';
@@ -67,7 +68,8 @@ export async function listUsers(house: INestApplicationContext, { json }: ListOp
 /** Tells what is known of one account; never a hash. */
 export async function showUser(house: INestApplicationContext, name: string, { json }: ListOptions): Promise<void> {
   const user = await findPerson(house, name);
-  const facts = describeUser(user, await sumUpSessions(user.id, house.get(DataSource).manager));
+  const sessions = await sumUpSessions(user.id, house.get(DataSource).manager);
+  const facts = describeUser(user, sessions, await house.get(IdentitiesService).list(user.id));
   if (json) return say(JSON.stringify(facts, null, 2));
   say(
     ...Object.entries(facts).map(([label, fact]) => `${`${label.replaceAll('_', ' ')}:`.padEnd(16)}${inWords(fact)}`),
@@ -90,7 +92,8 @@ function readRole(role: string): Role {
   return known;
 }
 
-function inWords(fact: string | number | boolean | null): string {
+function inWords(fact: string | number | boolean | null | readonly string[]): string {
+  if (Array.isArray(fact)) return fact.join(', ') || '-';
   if (typeof fact === 'boolean') return fact ? 'yes' : 'no';
   return fact === null || fact === '' ? '-' : String(fact);
 }

@@ -17,23 +17,35 @@ export class RolesService {
 
   /** Brings a person's role in line with what an identity of theirs gives now. */
   async apply(
-    { id, userId, grantedRole }: LinkedIdentity,
+    identity: LinkedIdentity,
     given: Role | null,
     client: ClientInfo | null,
     tx: EntityManager,
   ): Promise<void> {
-    if (given === grantedRole) return;
+    const { id, userId } = identity;
+    if (given === identity.grantedRole) return;
     const user = await lockUser(userId, tx);
     if (!user) return;
     await tx.update(LinkedIdentity, { id }, { grantedRole: given });
-    const wasGranted = grantedRole !== null && user.role === grantedRole;
-    const floor = wasGranted ? await this.otherGrant(id, userId, tx) : user.role;
-    const role = higher(floor, given ?? 'user');
+    const role = await this.roleWith(identity, user.role, given, tx);
     if (role === user.role) return;
     await tx.query('update "user" set role = $2 where id = $1', [userId, role]);
     // What only staff is granted must not outlive being staff (contract.md §0.5).
     if (role === 'user') await endSessions(tx, `user_id = $1 and scope ~ '(^| )admin'`, [userId]);
     await this.audit.record({ type: 'account.role_changed', userId }, client, tx);
+  }
+
+  /** What a person's present role becomes when an identity of theirs gives that one; changes nothing. */
+  async roleWith(
+    { id, userId, grantedRole }: LinkedIdentity,
+    present: Role,
+    given: Role | null,
+    tx: EntityManager,
+  ): Promise<Role> {
+    if (given === grantedRole) return present;
+    const wasGranted = grantedRole !== null && present === grantedRole;
+    const floor = wasGranted ? await this.otherGrant(id, userId, tx) : present;
+    return higher(floor, given ?? 'user');
   }
 
   /** The highest role that further identities of the person give. */

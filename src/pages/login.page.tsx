@@ -99,18 +99,18 @@ export function LoginPage({
             isQuiet
           />
         )}
-        <div class="aside">
-          {!sso.forced && (
+        {!sso.forced && (
+          <div class="aside">
             <p>
               <a href={config.frontend.routes.password_reset}>Forgotten your password?</a>
             </p>
-          )}
-          {config.registersByPassword && (
-            <p>
-              New here? <a href={appendQuery(config.frontend.routes.register, pairs)}>Create an account</a>
-            </p>
-          )}
-        </div>
+            {config.registersByPassword && (
+              <p>
+                New here? <a href={appendQuery(config.frontend.routes.register, pairs)}>Create an account</a>
+              </p>
+            )}
+          </div>
+        )}
       </section>
     </Document>
   );

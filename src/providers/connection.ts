@@ -7,10 +7,10 @@ import { ProviderKeys } from './provider-keys.js';
 import { isUnreachable } from './provider-trouble.js';
 
 /** The longest answer of a provider, in bytes; real ones have some thousand. */
-const MAX_BYTES = 512 * 1024;
+export const MAX_BYTES = 512 * 1024;
 
 /** How long discovery and keys may take by themselves, in milliseconds: less than a conversation. */
-const LOAD_LIMIT_MS = 8000;
+export const LOAD_LIMIT_MS = 8000;
 
 const HOUR = 3_600_000;
 
@@ -80,7 +80,7 @@ export class Connection<Discovered extends Metadata> {
 }
 
 /** An issuer on this machine may be connected to here, one in the operator's network where they say so (security.md A6). */
-function reachOf({ issuer, allow_private_addresses: isPrivate }: SsoProviderConfig): Reach {
+export function reachOf({ issuer, allow_private_addresses: isPrivate }: SsoProviderConfig): Reach {
   if (isPrivate) return 'private';
   return issuer.startsWith('http:') ? 'loopback' : 'public';
 }

@@ -111,8 +111,21 @@ export class RegistrationService {
     wanted: VouchedRegistration,
     client: ClientInfo,
   ): Promise<(tx: EntityManager) => Promise<string>> {
+    const user = await this.checkVouched(wanted);
+    const mayWrite = await this.mayConfirm(user);
+    return async (tx) => {
+      await this.insert(user, mayWrite, null, client, tx);
+      return user.id;
+    };
+  }
+
+  /**
+   * The same check alone; writes nothing.
+   * @throws ValidationFailed naming every bad value
+   */
+  checkVouched(wanted: VouchedRegistration): Promise<CheckedUser> {
     const { username, email, isVerified, displayName, reason } = wanted;
-    const user = await this.users.check(
+    return this.users.check(
       {
         username,
         email,
@@ -125,11 +138,6 @@ export class RegistrationService {
       },
       this.furtherProblems(wanted),
     );
-    const mayWrite = await this.mayConfirm(user);
-    return async (tx) => {
-      await this.insert(user, mayWrite, null, client, tx);
-      return user.id;
-    };
   }
 
   private async mayConfirm({ email, confirmationPending }: CheckedUser): Promise<boolean> {

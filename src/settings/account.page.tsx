@@ -3,7 +3,7 @@ import type { Backup } from '../backups/backup.entity.js';
 import type { Config } from '../config/config.js';
 import { Alert, Field, Moment } from '../pages/parts.js';
 import type { AccountForm, Problem } from './account-screen.service.js';
-import { graceWords, NoPassword, SettingsFrame } from './settings-frame.js';
+import { graceWords, SettingsFrame } from './settings-frame.js';
 import type { Done } from './settings.dto.js';
 
 /** What the account screen shows. */
@@ -33,10 +33,9 @@ const NEWS: Record<Done, { form: AccountForm; words: string }> = {
 
 /** The account screen: address, password, a copy of the data, and the ways out. */
 export function AccountPage(props: AccountPageProps): VNode {
-  const { config, username, backups, done, hasPassword } = props;
+  const { config, username, backups, done } = props;
   return (
     <SettingsFrame config={config} username={username} screen="Account">
-      {!hasPassword && <NoPassword config={config} />}
       <EmailPart {...props} />
       <Part
         {...props}
@@ -139,7 +138,7 @@ function Archives({ backups }: { backups: readonly Backup[] }): VNode {
   );
 }
 
-interface PartProps extends Pick<AccountPageProps, 'done' | 'problem' | 'hasPassword'> {
+interface PartProps extends Pick<AccountPageProps, 'config' | 'done' | 'problem' | 'hasPassword'> {
   form: AccountForm;
   title: string;
   words: string;
@@ -152,6 +151,7 @@ interface PartProps extends Pick<AccountPageProps, 'done' | 'problem' | 'hasPass
 
 /** One thing to change: what it was answered with, and its form. The fragment takes the browser back to it. */
 function Part({
+  config,
   done,
   problem,
   hasPassword,
@@ -175,13 +175,18 @@ function Part({
         </Alert>
       )}
       {facts}
-      {(hasPassword || form === 'backups') && (
+      {hasPassword || form === 'backups' ? (
         <form method="post" action={`/settings/account/${form}#${form}`}>
           {children}
           <button type="submit" class={isDangerous ? 'danger' : ''}>
             {button}
           </button>
         </form>
+      ) : (
+        <p>
+          This asks for a password, and you have none: a provider signs you in.{' '}
+          <a href={config.frontend.routes.password_reset}>Set one by mail</a>
+        </p>
       )}
     </section>
   );

@@ -51,7 +51,7 @@ export function SettingsFrame({ config, username, screen, children }: SettingsFr
 /** Told to somebody who signs in by a provider, where a password is asked for. */
 export function NoPassword({ config }: { config: Config }): VNode {
   return (
-    <p class="notice">
+    <p class="notice done">
       You have no password here: a provider signs you in. Some changes ask for one;{' '}
       <a href={config.frontend.routes.password_reset}>set one by mail</a> when you need it.
     </p>

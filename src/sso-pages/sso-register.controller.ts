@@ -42,7 +42,7 @@ export class SsoRegisterPageController {
     } = query;
     const waiting = await this.registrations.describe(token, flowCookiesOf(request, config));
     if (!waiting) return sendPage(reply, config, SignInOverPage({ config, parameters }));
-    const sentence = readLoginProblem({ error, error_description })?.description ?? null;
-    sendPage(reply, config, SsoRegisterPage({ config, token, waiting, username, email, sentence }));
+    const sentence = readLoginProblem({ error, error_description })?.description?.replace(/^Validation failed: /, '');
+    sendPage(reply, config, SsoRegisterPage({ config, token, waiting, username, email, sentence: sentence ?? null }));
   }
 }

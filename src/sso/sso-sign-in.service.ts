@@ -17,6 +17,7 @@ import { SsoRegistrationsService } from '../sso-registration/sso-registrations.s
 import { VouchedSignInService } from '../sso-registration/vouched-sign-in.service.js';
 import { UsersService } from '../users/users.service.js';
 import { judge, type Verdict } from './judge.js';
+import { accountAtOnce, waitingPerson } from './newcomer.js';
 
 /** Where a sign-in goes on. */
 export interface SsoStep {
@@ -57,7 +58,7 @@ export class SsoSignInService {
     const verdict = judge(this.config, provider, vouched);
     if (verdict.missing.length > 0) throw await this.refuse(provider, vouched, verdict, request, client);
     const { withSecondFactor } = verdict;
-    const person = await this.waitingPerson(vouched, verdict);
+    const person = await waitingPerson(this.users, vouched, verdict);
     const known = await this.signIns.signIn(person, request, client, { withSecondFactor });
     if (known) return { step: known, isWaiting: false };
     if (!verdict.mayRegister) {
@@ -79,15 +80,7 @@ export class SsoSignInService {
     if (wantedName === null) return null;
     try {
       const write = await this.registrations.prepareVouched(
-        {
-          username: wantedName,
-          email: person.email,
-          isVerified: person.email !== null,
-          displayName: person.displayName ?? '',
-          // The operator lets everybody in whom the provider vouches for, but may still want to approve them.
-          reason: this.config.registrations.approval ? `Vouched for by ${provider.name}` : null,
-          agreement: true,
-        },
+        accountAtOnce(this.config, provider, person, wantedName),
         client,
       );
       return await this.signIns.signIn(person, request, client, {
@@ -117,23 +110,6 @@ export class SsoSignInService {
       ...oauthPairs(parameters),
     ]);
     return { location };
-  }
-
-  /** What counts of the claims; an address that somebody here has is nobody's to register with (contract.md §3.7). */
-  private async waitingPerson(vouched: VouchedPerson, { role }: Verdict): Promise<WaitingPerson> {
-    const { issuer, subject, preferredUsername, displayName, providerSessionId, issuedAt, email } = vouched;
-    const isFree =
-      email !== null && this.users.emailProblems(email).length === 0 && !(await this.users.isAddressTaken(email));
-    return {
-      issuer,
-      subject,
-      preferredUsername,
-      displayName,
-      providerSessionId,
-      issuedAt,
-      email: isFree ? email : null,
-      role,
-    };
   }
 
   private async refuse(
