@@ -7,6 +7,9 @@ import { Backup } from './backups/backup.entity.js';
 import { BackupCode } from './mfa/backup-code.entity.js';
 import { BrowserSession } from './browsers/browser-session.entity.js';
 import { Captcha } from './registration/captcha.entity.js';
+import { Import } from './imports/import.entity.js';
+import { ImportChange } from './imports/import-change.entity.js';
+import { ImportRow } from './imports/import-row.entity.js';
 import { Job } from './jobs/job.entity.js';
 import { LinkedIdentity } from './identities/linked-identity.entity.js';
 import { MailToken } from './users/mail-token.entity.js';
@@ -17,6 +20,8 @@ import { Passkey } from './passkeys/passkey.entity.js';
 import { PendingSignIn } from './auth/pending-sign-in.entity.js';
 import { RefreshToken } from './sessions/refresh-token.entity.js';
 import { SeenNetwork } from './sessions/seen-network.entity.js';
+import { Relationship } from './relationships/relationship.entity.js';
+import { RemoteAccount } from './relationships/remote-account.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './browsers/signing-key.entity.js';
 import { SsoFlow } from './sso-flows/sso-flow.entity.js';
@@ -38,6 +43,9 @@ export const ENTITIES = [
   BackupCode,
   BrowserSession,
   Captcha,
+  Import,
+  ImportChange,
+  ImportRow,
   Job,
   LinkedIdentity,
   MailToken,
@@ -47,6 +55,8 @@ export const ENTITIES = [
   Passkey,
   PendingSignIn,
   RefreshToken,
+  Relationship,
+  RemoteAccount,
   SeenNetwork,
   Session,
   SigningKey,

@@ -9,7 +9,7 @@ const SRC = resolve(import.meta.dirname, '../src');
 const FLOORS = [
   ['config'],
   ['common', 'audit', 'limits', 'database', 'outgoing'],
-  ['jobs', 'letters'],
+  ['jobs', 'letters', 'lists', 'webfinger'],
   ['mail', 'passwords'],
   ['users', 'applications'],
   ['browsers', 'providers'],
@@ -21,7 +21,7 @@ const FLOORS = [
     'account',
     'backups',
     'factor-recovery',
-    'import',
+    'imports',
     'recovery',
     'registration',
     'frontend-config',

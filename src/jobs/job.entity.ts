@@ -15,6 +15,10 @@ export class Job {
   @Column({ type: 'text', nullable: true })
   key: string | null;
 
+  /** Jobs of one lane run one after the other; null is in nobody's way. */
+  @Column({ type: 'text', nullable: true })
+  lane: string | null;
+
   @Column({ type: 'jsonb', default: {} })
   payload: object;
 

@@ -110,7 +110,10 @@ function examineFlow(document: DiscoveryDocument): Finding[] {
 function examinePkce(document: DiscoveryDocument): Finding {
   const methods = texts(document['code_challenge_methods_supported']);
   if (methods === null) {
-    return finding('note', 'The provider does not say whether it knows PKCE; it is used anyway, and most know or ignore it');
+    return finding(
+      'note',
+      'The provider does not say whether it knows PKCE; it is used anyway, and most know or ignore it',
+    );
   }
   return methods.includes('S256')
     ? finding('fine', 'PKCE with S256 is offered')
@@ -132,7 +135,10 @@ function examineSignatures(document: DiscoveryDocument): Finding {
       );
 }
 
-function examineClientAuthentication({ client_secret: secret }: SsoProviderConfig, document: DiscoveryDocument): Finding {
+function examineClientAuthentication(
+  { client_secret: secret }: SsoProviderConfig,
+  document: DiscoveryDocument,
+): Finding {
   const offered = texts(document['token_endpoint_auth_methods_supported']) ?? ['client_secret_basic'];
   if (secret === null) {
     return offered.includes('none')

@@ -38,6 +38,22 @@ export class User {
   @Column({ type: 'text', nullable: true })
   locale: string | null;
 
+  /** Whoever wants to follow has to be accepted. */
+  @Column({ type: 'boolean', default: false })
+  locked: boolean;
+
+  /** Says of itself that it is a program. */
+  @Column({ type: 'boolean', default: false })
+  bot: boolean;
+
+  /** Wants to be found. */
+  @Column({ type: 'boolean', default: true })
+  discoverable: boolean;
+
+  /** What frontends keep here, by their key (Pleroma's `pleroma_settings_store`). */
+  @Column({ type: 'jsonb', default: {} })
+  settingsStore: object;
+
   /** Why the person wants in, for those who approve. */
   @Column({ type: 'text', nullable: true })
   registrationReason: string | null;
