@@ -14,6 +14,7 @@ import { ENTITIES } from './entities.js';
 import { FrontendConfigModule } from './frontend-config/frontend-config.module.js';
 import { MailLinksModule } from './mail-links/mail-links.module.js';
 import { MailModule } from './mail/mail.module.js';
+import { ImportRoutesModule } from './import-routes/import-routes.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { SERIALIZERS } from './logging.js';
 import { FactorRecoveryModule } from './factor-recovery/factor-recovery.module.js';
@@ -42,6 +43,7 @@ import { SsoPagesModule } from './sso-pages/sso-pages.module.js';
     MailLinksModule,
     MfaModule,
     FactorRecoveryModule,
+    ImportRoutesModule,
     OAuthModule,
     AuthModule,
     SsoModule,

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { Logger as NestPinoLogger } from 'nestjs-pino';
 import { pino, type Logger } from 'pino';
 import { AppModule } from './app.module.js';
+import { limitArrival, UPLOAD_LIMIT_MS } from './common/arrival.js';
 import { BODY_LIMIT, parseQuery, registerBodyParsers } from './common/body-parsers.js';
 import { answerClientError } from './common/client-error.js';
 import { registerRequestHooks } from './common/request-hooks.js';
@@ -17,8 +18,8 @@ import { JobsService } from './jobs/jobs.service.js';
 import { loggerOptions } from './logging.js';
 import { serveAssets } from './pages/serve-assets.js';
 
-/** The longest a request may take to arrive, in milliseconds (contract.md §0.3). */
-const REQUEST_TIMEOUT_MS = 30_000;
+/** The longest that headers may take to arrive, in milliseconds (contract.md §0.3). */
+const HEADERS_TIMEOUT_MS = 30_000;
 
 /** Where no route is. */
 const UNKNOWN_PATH = '/.unknown';
@@ -35,12 +36,12 @@ export async function createApp(
     multipart: false,
     trustProxy: trustedProxies(config.trustProxy),
     bodyLimit: BODY_LIMIT,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: UPLOAD_LIMIT_MS,
     http: {
       // Our own hook refuses it, in JSON.
       requireHostHeader: false,
       maxHeaderSize: 16 * 1024,
-      headersTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: 2000,
     },
     clientErrorHandler: answerClientError,
@@ -61,6 +62,10 @@ export async function createApp(
   });
   const routes = app.get(RouteTable);
   routes.watch(fastify);
+  fastify.addHook('onRoute', (route) => {
+    if (route.config?.upload) route.bodyLimit = config.imports.max_bytes + BODY_LIMIT;
+  });
+  limitArrival(fastify);
   setSecurityHeaders(app, config);
   registerRequestHooks(fastify, routes, log);
   await app.register(fastifyCookie);

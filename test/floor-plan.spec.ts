@@ -27,7 +27,7 @@ const FLOORS = [
     'frontend-config',
     'instance',
   ],
-  ['oauth', 'mail-links'],
+  ['oauth', 'mail-links', 'import-routes'],
   ['auth'],
   ['sso-flows'],
   ['sso-registration', 'sso-links'],

@@ -20,6 +20,15 @@ const MAX_PARTS = 32;
 /** JSON nested deeper than this is refused before it is parsed (contract.md §0.3, security.md R9). */
 const MAX_JSON_DEPTH = 16;
 
+/** A file of a multipart body. */
+export class UploadedFile {
+  constructor(
+    readonly bytes: Buffer,
+    /** As the client says; never a path. */
+    readonly fileName: string | null,
+  ) {}
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Query and body as one, on routes that read a parameter from either. */
@@ -51,8 +60,7 @@ export async function registerBodyParsers(fastify: FastifyInstance): Promise<voi
     });
   });
   // Every part comes as bytes, because only bytes tell whether a text is UTF-8.
-  const limits = { files: MAX_PARTS, parts: MAX_PARTS, fileSize: BODY_LIMIT };
-  await fastify.register(multipart, { limits, isPartAFile: () => true });
+  await fastify.register(multipart, { limits: { files: MAX_PARTS, parts: MAX_PARTS }, isPartAFile: () => true });
   fastify.addHook('preValidation', async (request) => {
     if (request.isMultipart()) request.body = await readMultipart(request);
     const query = readableQuery(request);
@@ -86,18 +94,19 @@ const REFUSED = Symbol('refused');
 async function readMultipart(request: FastifyRequest): Promise<Parameters> {
   demandReadableType(request);
   // Also what stands around the parts, which the library skips.
-  if (Number(request.headers['content-length']) > request.routeOptions.bodyLimit) throw new Refusal('body_too_large');
+  const { bodyLimit } = request.routeOptions;
+  if (Number(request.headers['content-length']) > bodyLimit) throw new Refusal('body_too_large');
   const entries: [string, unknown][] = [];
   let size = 0;
   let files = 0;
   try {
-    for await (const part of request.files()) {
+    for await (const part of request.files({ limits: { fileSize: bodyLimit } })) {
       const bytes = await part.toBuffer();
       const isFile = part.filename !== undefined || part.mimetype === 'application/octet-stream';
       size += part.fieldname.length + bytes.length;
       files += isFile ? 1 : 0;
-      if (size > BODY_LIMIT || files > 1) throw new Refusal('body_too_large');
-      entries.push([part.fieldname, isFile ? bytes : utf8(bytes)]);
+      if (size > bodyLimit || files > 1) throw new Refusal('body_too_large');
+      entries.push([part.fieldname, isFile ? new UploadedFile(bytes, part.filename ?? null) : utf8(bytes)]);
     }
   } catch (error) {
     throw asBodyRefusal(error);

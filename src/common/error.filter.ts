@@ -8,6 +8,7 @@ import {
   AuthorizationRefusal,
   InvalidFields,
   LinkRefusal,
+  listTooLarge,
   Refusal,
   sentenceOf,
   ValidationFailed,
@@ -58,13 +59,22 @@ export class ErrorFilter implements ExceptionFilter {
   }
 
   private name(exception: unknown, request: FastifyRequest): Refusal {
-    if (exception instanceof Refusal) return exception;
+    if (exception instanceof Refusal) return this.inContext(exception, request);
     const status = statusOf(exception);
     if (status === 404) return this.routes.missing(request);
     if (status !== null && status < 500)
-      return new Refusal(FRAMEWORK[status] ?? 'malformed_body', undefined, { cause: exception });
+      return this.inContext(
+        new Refusal(FRAMEWORK[status] ?? 'malformed_body', undefined, { cause: exception }),
+        request,
+      );
     if (isDatabaseAway(exception)) return new Refusal('unavailable', undefined, { cause: exception });
     return new Refusal('internal', undefined, { cause: exception });
+  }
+
+  /** What is too large is a list, where lists are taken (contract.md §7.1). */
+  private inContext(refusal: Refusal, { routeOptions }: FastifyRequest): Refusal {
+    if (refusal.code !== 'body_too_large' || !routeOptions.config.upload) return refusal;
+    return listTooLarge(this.config.imports.max_bytes, refusal);
   }
 
   private render(refusal: Refusal, request: FastifyRequest, reply: FastifyReply): void {
@@ -131,7 +141,8 @@ function plainBody(refusal: Refusal): object {
   if (refusal instanceof ValidationFailed) return { error: refusal.message, details: groupDetails(refusal) };
   if (refusal.code === 'insufficient_scope')
     return { error: `${refusal.message}: ${(refusal.facts.scopes ?? []).join(' | ')}.` };
-  return { error: refusal.message, ...(IDENTIFIED.has(refusal.code) && { identifier: refusal.code }) };
+  const identifier = refusal.facts.identifier ?? (IDENTIFIED.has(refusal.code) ? refusal.code : undefined);
+  return { error: refusal.message, ...(identifier !== undefined && { identifier }) };
 }
 
 function fieldError(problem: InvalidFields['problems'][number]): object {

@@ -51,6 +51,9 @@ const CATALOGUE = {
   record_not_found: { status: 404, sentence: 'Record not found', oauth: 'invalid_request' },
   not_implemented: { status: 404, sentence: 'Not implemented', oauth: 'invalid_request' },
   link_invalid: { status: 404, sentence: 'This link is no longer valid', oauth: 'invalid_request' },
+  /** In a state in which that cannot be done: always with a sentence of its own. */
+  conflict: { status: 409, sentence: 'Not now', oauth: 'invalid_request' },
+  gone: { status: 410, sentence: 'Gone', oauth: 'invalid_request' },
   method_not_allowed: { status: 405, sentence: 'Method not allowed', oauth: 'invalid_request' },
   /** Understood, and no: always with a sentence of its own. */
   rejected: { status: 422, sentence: 'Refused', oauth: 'invalid_request' },
@@ -88,6 +91,8 @@ export interface RefusalFacts {
   allow?: string[];
   /** The alternatives of a missing scope (RFC 6750 §3.1). */
   scopes?: readonly string[];
+  /** A stable code beside the sentence, as plain answers may carry it. */
+  identifier?: string;
   /** The whole answer, where clients expect one of their own. */
   body?: object;
   /** Goes to the log, never to the client. */
@@ -214,4 +219,9 @@ function sentenceOfDetail({ field, description }: Detail): string {
 
 function capitalised(field: string): string {
   return field.charAt(0).toUpperCase() + field.slice(1).replaceAll('_', ' ');
+}
+
+/** The refusal of a list that is too large (contract.md §7.1). */
+export function listTooLarge(most: number, cause?: unknown): Refusal {
+  return new Refusal('body_too_large', `The list is larger than ${most / 1_000_000} MB.`, { cause });
 }

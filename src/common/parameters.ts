@@ -65,7 +65,7 @@ export function refuseUnstorable(parameters: Parameters, except?: string): void 
 
 function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed();
-  if (Buffer.isBuffer(value)) return true;
+  if (typeof value === 'object' && value !== null && 'bytes' in value && Buffer.isBuffer(value.bytes)) return true;
   if (Array.isArray(value)) return value.every(isStorable);
   if (typeof value === 'object' && value !== null) {
     return Object.entries(value).every(([name, item]) => isStorable(name) && isStorable(item));

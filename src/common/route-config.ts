@@ -14,6 +14,8 @@ export interface RouteFacts {
   noHead?: boolean;
   /** Parameters may come from the query or the body, but not both (contract.md §0.3). */
   queryOrBody?: boolean;
+  /** Takes a file: the body may be as large as the operator lets lists be, and take longer to arrive. */
+  upload?: boolean;
   /** The name of the budget that counts calls of this route by address (contract.md §1.1). */
   addressBudget?: BudgetName;
   /** The name of the budget that counts failures of this route by address; the work itself counts them. */
@@ -72,6 +74,9 @@ export const Cacheable = () => routeFacts({ cacheable: true });
 
 /** Also caches of HTTP/1.0 must not keep the answer, whatever it is. */
 export const NoHttp10Cache = () => routeFacts({ noHttp10Cache: true });
+
+/** The body may hold a file (contract.md §0.3, *imports*). */
+export const TakesFile = () => routeFacts({ upload: true });
 
 /** HEAD is refused because the GET changes something. */
 export const NoHead = () => routeFacts({ noHead: true });

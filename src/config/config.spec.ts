@@ -43,10 +43,10 @@ describe('gatehouse.example.yaml', () => {
   });
 
   it('loads as it stands and says the defaults', () => {
-    const { instance, registrations, frontend, oauth, accounts, mfa, sso, security, mail, limits } = load(
+    const { instance, registrations, frontend, oauth, accounts, mfa, sso, security, imports, mail, limits } = load(
       readFileSync(EXAMPLE, 'utf8'),
     );
-    expect({ instance, registrations, frontend, oauth, accounts, mfa, sso, security, mail, limits }).toEqual({
+    expect({ instance, registrations, frontend, oauth, accounts, mfa, sso, security, imports, mail, limits }).toEqual({
       ...new FileConfig(),
     });
   });

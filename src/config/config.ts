@@ -1,5 +1,5 @@
 import { IsArray, IsBoolean, IsEmail, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
-import { Duration, HttpUrl, LocalPath, Section, Whole } from './fields.js';
+import { Duration, HttpUrl, LocalPath, Section, Size, Whole } from './fields.js';
 import { SsoConfig } from './sso-config.js';
 
 /** `instance`: what this server calls itself (contract.md §8.1, §8.2). */
@@ -81,6 +81,15 @@ export class SecurityConfig {
   @Duration(1) step_up_window = 600;
 }
 
+/** `imports`: lists of accounts to follow, block or mute (contract.md §7). */
+export class ImportsConfig {
+  @Size(1000, 200_000_000) max_bytes = 20_000_000;
+  @Whole(1, 1_000_000) max_rows = 20_000;
+  @Whole(0, 365) undo_days = 30;
+  @Whole(1, 3650) keep_days = 90;
+  @IsBoolean() allow_private_hosts = false;
+}
+
 /** `mail`: how letters look from outside. */
 export class MailConfig {
   @IsOptional() @IsEmail() from: string | null = null;
@@ -114,6 +123,7 @@ export class LimitsConfig {
   @Section(() => BudgetConfig) mail_recipient: BudgetConfig = BudgetConfig.of(5, 1800);
   @Section(() => BudgetConfig) mail_requests: BudgetConfig = BudgetConfig.of(25, 1800);
   @Section(() => BudgetConfig) address_changes: BudgetConfig = BudgetConfig.of(10, 86_400);
+  @Section(() => BudgetConfig) imports: BudgetConfig = BudgetConfig.of(20, 86_400);
   @Section(() => BudgetConfig) sso_starts: BudgetConfig = BudgetConfig.of(20, 60);
 }
 
@@ -132,6 +142,7 @@ export class FileConfig {
   @Section(() => MfaConfig) mfa: MfaConfig = new MfaConfig();
   @Section(() => SsoConfig) sso: SsoConfig = new SsoConfig();
   @Section(() => SecurityConfig) security: SecurityConfig = new SecurityConfig();
+  @Section(() => ImportsConfig) imports: ImportsConfig = new ImportsConfig();
   @Section(() => MailConfig) mail: MailConfig = new MailConfig();
   @Section(() => LimitsConfig) limits: LimitsConfig = new LimitsConfig();
 }

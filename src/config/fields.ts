@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { Transform, Type } from 'class-transformer';
 import { IsArray, IsInt, Max, Min, ValidateBy, type ValidationOptions, ValidateNested } from 'class-validator';
-import { seconds } from './units.js';
+import { bytes, seconds } from './units.js';
 
 /** A duration of at least `min` seconds, written as a number or with a unit (`30s`, `10m`, `72h`, `90d`). */
 export function Duration(min = 0): PropertyDecorator {
@@ -9,6 +9,16 @@ export function Duration(min = 0): PropertyDecorator {
     Transform(({ value }) => seconds(value)),
     IsInt({ message: '$property must be a duration such as 30s, 10m, 72h or 90d' }),
     Min(min, { message: `$property must be at least ${min} seconds` }),
+  );
+}
+
+/** A size in bytes, written as a number or with a unit (`64KB`, `20MB`). */
+export function Size(min: number, max: number): PropertyDecorator {
+  return applyDecorators(
+    Transform(({ value }) => bytes(value)),
+    IsInt({ message: '$property must be a size such as 64KB or 20MB' }),
+    Min(min, { message: `$property must be at least ${min} bytes` }),
+    Max(max, { message: `$property must be at most ${max} bytes` }),
   );
 }
 

@@ -53,10 +53,6 @@ export class Import {
   @Column({ type: 'bytea' })
   digest: Buffer;
 
-  /** How many rows there were at the end; null while rows may still change. */
-  @Column({ type: 'jsonb', nullable: true })
-  finalCounts: object | null;
-
   @CreateDateColumn({ type: 'timestamptz' })
   createdAt: Date;
 

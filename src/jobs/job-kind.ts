@@ -10,6 +10,13 @@ export interface RunningJob<Payload extends object> {
   /** Aborted when the lease is lost or the process stops. */
   signal: AbortSignal;
   /**
+   * Holds the lease until the transaction ends: what it writes counts only while the job is ours.
+   * @throws LeaseLost when another worker has the job, or it was taken back
+   */
+  hold(tx: EntityManager): Promise<void>;
+  /** Lets others go first: the job comes again, in so many seconds, with this payload. To be followed by the end of `run`. */
+  yield(seconds: number, payload: Payload): Promise<void>;
+  /**
    * Marks the job as done in the transaction that holds its effect, so that both happen once or not at all.
    * @throws LeaseLost when another worker has the job: the transaction must not commit
    */

@@ -6,7 +6,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { isDatabaseAway } from '../common/database-errors.js';
 import { poolOf } from '../database/pool.js';
 import { type JobKind, LeaseLost, type RunningJob } from './job-kind.js';
-import { type ClaimedJob, claimJobs, releaseFailed, releaseLease, renewLeases } from './leases.js';
+import { type ClaimedJob, claimJobs, releaseFailed, releaseLease, renewLeases, yieldJob } from './leases.js';
 
 /** How often a worker says that it is alive, in milliseconds. */
 const HEARTBEAT_MS = 5000;
@@ -26,6 +26,8 @@ export interface NewJob {
   payload?: object;
   /** At most one job of a kind has this key; a second one changes nothing. */
   key?: string;
+  /** Jobs of one lane run one after the other, and lanes take turns: a person's, for instance. */
+  lane?: string;
   /** Seconds from now, by the database's clock. */
   delay?: number;
 }
@@ -59,11 +61,11 @@ export class JobsService implements BeforeApplicationShutdown {
   }
 
   /** Asks for a job, in the caller's transaction. */
-  async enqueue({ kind, payload = {}, key, delay = 0 }: NewJob, tx: EntityManager): Promise<void> {
+  async enqueue({ kind, payload = {}, key, lane, delay = 0 }: NewJob, tx: EntityManager): Promise<void> {
     await tx.query(
-      `insert into job (kind, key, payload, run_at) values ($1, $2, $3, now() + make_interval(secs => $4))
+      `insert into job (kind, key, payload, run_at, lane) values ($1, $2, $3, now() + make_interval(secs => $4), $5)
        on conflict do nothing`,
-      [kind, key ?? null, JSON.stringify(payload), delay],
+      [kind, key ?? null, JSON.stringify(payload), delay, lane ?? null],
     );
     if (delay === 0) this.wake();
   }
@@ -142,7 +144,7 @@ export class JobsService implements BeforeApplicationShutdown {
 
   private begin<Payload extends object>(kind: JobKind<Payload>, row: ClaimedJob<Payload>): void {
     const lease = new AbortController();
-    let completed = false;
+    let isSettled = false;
     const job: RunningJob<Payload> = {
       ...row,
       signal: lease.signal,
@@ -152,14 +154,25 @@ export class JobsService implements BeforeApplicationShutdown {
           row.attempts,
         ]);
         if (rows.length === 0) throw new LeaseLost();
-        completed = true;
+        isSettled = true;
+      },
+      hold: async (tx) => {
+        const rows = await tx.query('select from job where id = $1 and attempts = $2 for no key update', [
+          row.id,
+          row.attempts,
+        ]);
+        if (rows.length === 0) throw new LeaseLost();
+      },
+      yield: async (seconds, payload) => {
+        isSettled = true;
+        await yieldJob(this.pool, row, seconds, payload);
       },
     };
     const work = async () => {
       try {
         await kind.run(job);
         // Who returns because it was told to stop is not done.
-        if (!completed && !lease.signal.aborted) await job.complete(this.dataSource.manager);
+        if (!isSettled && !lease.signal.aborted) await job.complete(this.dataSource.manager);
       } catch (error) {
         await this.noteFailure(kind, job, error);
       } finally {

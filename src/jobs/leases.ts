@@ -5,12 +5,15 @@ import type { RunningJob } from './job-kind.js';
 const LEASE = `interval '15 seconds'`;
 
 /** A job that was just taken. */
-export type ClaimedJob<Payload extends object> = Omit<RunningJob<Payload>, 'signal' | 'complete'>;
+export type ClaimedJob<Payload extends object> = Omit<RunningJob<Payload>, 'signal' | 'hold' | 'complete' | 'yield'>;
 
 /** By what a lease is known: an older number of attempts is somebody's who lost it. */
 type Held = Pick<RunningJob<object>, 'id' | 'attempts'>;
 
-/** Takes due jobs of a kind, the oldest first, and those whose worker has gone silent. */
+/**
+ * Takes due jobs of a kind, those first that have waited longest, and those whose worker has gone silent; none of a lane
+ * of which one is running. A job that yields comes back behind all that wait, so that lanes take turns.
+ */
 export async function claimJobs<Payload extends object>(
   pool: Pool,
   kind: string,
@@ -23,6 +26,7 @@ export async function claimJobs<Payload extends object>(
       with due as materialized (
         select id from job
         where kind = $1 and failed_at is null and run_at <= now() and (leased_until is null or leased_until < now())
+          and (lane is null or not exists (select from job o where o.kind = $1 and o.lane = job.lane and o.leased_until > now()))
         order by run_at, id limit $2 for update skip locked)
       update job set attempts = attempts + 1, leased_until = now() + ${LEASE}
       from due where job.id = due.id
@@ -46,6 +50,15 @@ export async function renewLeases(pool: Pool, jobs: readonly Held[]): Promise<Se
 /** Gives a job back as it is. */
 export async function releaseLease(pool: Pool, { id, attempts }: Held): Promise<void> {
   await pool.query('update job set leased_until = null where id = $1 and attempts = $2', [id, attempts]);
+}
+
+/** Gives a job back to come again in so many seconds, with what it has to remember; its attempts are no failures. */
+export async function yieldJob(pool: Pool, { id, attempts }: Held, seconds: number, payload: object): Promise<void> {
+  await pool.query(
+    `update job set leased_until = null, payload = $4, run_at = now() + make_interval(secs => $3::float8)
+     where id = $1 and attempts = $2`,
+    [id, attempts, seconds, JSON.stringify(payload)],
+  );
 }
 
 /** Gives a job back with the reason it failed for, to come again in so many seconds; null gives it up. */

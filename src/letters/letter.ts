@@ -20,6 +20,8 @@ export interface Facts {
   factor?: string;
   /** How many backup codes are left. */
   left?: string;
+  /** How an import went, as sentences. */
+  counts?: string;
   /** The OpenID provider that it is about, by name. */
   provider?: string;
   /** Who did it, when it was not the person; letters of what staff may do say so. */
@@ -110,6 +112,7 @@ export type TemplateName =
   | 'factor_removed'
   | 'identity_linked'
   | 'identity_unlinked'
+  | 'import_finished'
   | 'new_sign_in'
   | 'password_changed'
   | 'password_reset'

@@ -30,3 +30,12 @@ export function accountBlock(user: AccountStateColumns): Blocked | null {
 /** The same question as `accountBlock(user) === null`, for statements in which `"user"` is named `u`. */
 export const USER_IS_ACTIVE = `(u.deletion_due_at is null and u.disabled_at is null and not u.confirmation_pending
   and not u.approval_pending and not u.password_reset_required)`;
+
+/**
+ * Whether other people can see an account, for statements in which `"user"` is named `alias`. A password that staff wants
+ * changed concerns nobody else.
+ */
+export function userIsVisible(alias: string): string {
+  return `(${alias}.deletion_due_at is null and ${alias}.disabled_at is null and not ${alias}.confirmation_pending
+  and not ${alias}.approval_pending)`;
+}

@@ -8,7 +8,7 @@ import { User } from './user.entity.js';
 /** What a notice tells besides when, from where and with which device. */
 export interface NoticeDetails extends Pick<
   Facts,
-  'app' | 'address' | 'until' | 'reason' | 'by' | 'factor' | 'left' | 'provider'
+  'app' | 'address' | 'until' | 'reason' | 'by' | 'factor' | 'left' | 'provider' | 'counts'
 > {
   /** The client program, where only its id is at hand. */
   applicationId?: number | null;

@@ -16,7 +16,6 @@ export class Imports1795341600000 implements MigrationInterface {
         "encoding" text NOT NULL,
         "warnings" jsonb NOT NULL,
         "digest" bytea NOT NULL,
-        "final_counts" jsonb,
         "created_at" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
         "started_at" TIMESTAMP WITH TIME ZONE,
         "finished_at" TIMESTAMP WITH TIME ZONE,
@@ -78,6 +77,10 @@ export class Imports1795341600000 implements MigrationInterface {
 `);
     await runner.query(`
     CREATE INDEX "relationship_of_target" ON "relationship" ("target_id", "kind", "source_id")
+`);
+    await runner.query(`
+    CREATE INDEX "relationship_expiry" ON "relationship" ("expires_at")
+    WHERE expires_at is not null
 `);
     await runner.query(`
     CREATE TABLE "remote_account" (

@@ -1,0 +1,173 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { backoff } from '../jobs/job-kind.js';
+import { JobsService } from '../jobs/jobs.service.js';
+import { accountBlock } from '../users/account-state.js';
+import { User } from '../users/user.entity.js';
+import { WebFingerClient } from '../webfinger/webfinger.client.js';
+import { applyRows, type WaitingRow } from './apply-rows.js';
+import { Import } from './import.entity.js';
+import { finishImport, stopImport } from './finish-import.js';
+import { IMPORT_JOB, type ImportJob, type ImportPayload } from './import-job.js';
+import { dueRows, type Finding, giveUpHosts, noteFindings, secondsUntilDue, type UnknownRow } from './look-up-rows.js';
+import { ImportsEndings } from './imports-endings.js';
+import { undoBatch } from './undo-batch.js';
+
+/** Rows of one transaction (performance.md, technique 9). */
+const BATCH = 1000;
+
+/** A turn ends after so many milliseconds, so that a small list never waits for a large one. */
+const TURN_MS = 500;
+
+/** Rows that are looked up elsewhere in one turn. */
+const LOOK_UPS = 60;
+
+/** Seconds until it is looked again whether a disabled account is back. */
+const PAUSE = 60;
+
+/** All rows that need no look-up have been decided. */
+const END = 2_147_483_647;
+
+/** Goes through lists: batches in transactions that hold the lease, in turns that leave others their share (contract.md §7). */
+@Injectable()
+export class ImportWorker implements OnModuleInit {
+  constructor(
+    private readonly jobs: JobsService,
+    private readonly webFinger: WebFingerClient,
+    private readonly endings: ImportsEndings,
+    @InjectDataSource() private readonly dataSource: DataSource,
+  ) {}
+
+  onModuleInit(): void {
+    this.jobs.register<ImportPayload>({
+      name: IMPORT_JOB,
+      concurrency: 4,
+      run: (job) => this.run(job),
+      // Whatever it was, it is tried again: an import always ends.
+      retryAfter: ({ attempts }) => backoff(Math.min(attempts, 10), 1, 60),
+    });
+  }
+
+  private async run(job: ImportJob): Promise<void> {
+    const { importId, userId } = job.payload;
+    const { manager } = this.dataSource;
+    const [row, user] = await Promise.all([
+      manager.findOneBy(Import, { id: importId }),
+      manager.findOneBy(User, { id: userId }),
+    ]);
+    // Purged or erased meanwhile.
+    if (!row || !user) return;
+    const block = accountBlock(user);
+    if (block === 'deleted') return this.during(job, (tx) => stopImport(job, row, this.endings, tx));
+    if (block === 'account_is_disabled') return job.yield(PAUSE, job.payload);
+    if (row.state === 'undoing') return this.undo(job, row);
+    if (row.state !== 'queued' && row.state !== 'running') return;
+    if (row.state === 'queued') await this.begin(job, row);
+    await this.go(job, row);
+  }
+
+  private begin(job: ImportJob, { id }: Import): Promise<void> {
+    return this.during(job, async (tx) => {
+      await tx.query(`update import set state = 'running', started_at = coalesce(started_at, now()) where id = $1`, [
+        id,
+      ]);
+    });
+  }
+
+  /** One turn: what is here or known in batches; then what has to be looked up; then the end. */
+  private async go(job: ImportJob, row: Import): Promise<void> {
+    let { after } = job.payload;
+    const turnEnds = Date.now() + TURN_MS;
+    while (after < END && Date.now() < turnEnds && !job.signal.aborted) after = await this.applyNext(job, row, after);
+    if (job.signal.aborted) return;
+    if (after < END) return job.yield(0, { ...job.payload, after });
+    const unknown = await this.next(job, row);
+    if (unknown.length > 0) {
+      await this.lookUp(job, row, unknown);
+      return job.yield(0, { ...job.payload, after });
+    }
+    const seconds = await secondsUntilDue(row.id, this.dataSource.manager);
+    if (seconds !== null) return job.yield(seconds, { ...job.payload, after });
+    await this.during(job, (tx) => finishImport(job, row, this.endings, tx));
+  }
+
+  /** Decides the next rows that need no look-up; answers up to where. */
+  private async applyNext(job: ImportJob, row: Import, after: number): Promise<number> {
+    let last = END;
+    await this.during(job, async (tx) => {
+      const waiting: WaitingRow[] = await tx.query(
+        `select position, username, host, options from import_row
+         where import_id = $1 and position > $2 and state = 'pending' order by position limit ${BATCH}`,
+        [row.id, after],
+      );
+      if (waiting.length === 0) return;
+      await applyRows(row, waiting, tx);
+      last = waiting.length < BATCH ? END : (waiting.at(-1)?.position ?? END);
+    });
+    return last;
+  }
+
+  private async next(job: ImportJob, row: Import): Promise<UnknownRow[]> {
+    let rows: UnknownRow[] = [];
+    await this.during(job, async (tx) => {
+      await giveUpHosts(row.id, tx);
+      rows = await dueRows(row.id, LOOK_UPS, tx);
+    });
+    return rows;
+  }
+
+  private async lookUp(job: ImportJob, row: Import, rows: readonly UnknownRow[]): Promise<void> {
+    const findings = await Promise.all(rows.map((one) => this.find(one, job.signal)));
+    if (job.signal.aborted) return;
+    await this.during(job, async (tx) => {
+      await noteFindings(row.id, findings, tx);
+      const known = new Set(findings.flatMap((finding) => ('account' in finding ? [finding.position] : [])));
+      await applyRows(
+        row,
+        rows.filter(({ position }) => known.has(position)),
+        tx,
+      );
+    });
+  }
+
+  private async find({ position, username, host }: UnknownRow, signal: AbortSignal): Promise<Finding> {
+    const found = await this.webFinger.resolve(username, host, signal);
+    switch (found.state) {
+      case 'found':
+        // By the name that was asked for: the list names it so.
+        return { position, account: { ...found.account, username, host } };
+      case 'later':
+        return { position, laterSeconds: found.seconds };
+      default:
+        return { position, reason: found.reason, isFinal: !found.retryable };
+    }
+  }
+
+  private async undo(job: ImportJob, row: Import): Promise<void> {
+    const turnEnds = Date.now() + TURN_MS;
+    while (Date.now() < turnEnds && !job.signal.aborted) if (await this.undoNext(job, row)) return;
+    if (!job.signal.aborted) await job.yield(0, job.payload);
+  }
+
+  private async undoNext(job: ImportJob, row: Import): Promise<boolean> {
+    let isDone = false;
+    await this.during(job, async (tx) => {
+      isDone = await undoBatch(row, BATCH, tx);
+      if (!isDone) return;
+      await tx.query(`update import set state = 'undone' where id = $1`, [row.id]);
+      await job.complete(tx);
+    });
+    return isDone;
+  }
+
+  /** A transaction that counts only while the job is ours. */
+  private during(job: ImportJob, work: (tx: EntityManager) => Promise<void>): Promise<void> {
+    return this.dataSource.transaction(async (tx) => {
+      // The person first, in the order of whoever changes the course of an import.
+      await tx.query('select from "user" where id = $1 for no key update', [job.payload.userId]);
+      await job.hold(tx);
+      await work(tx);
+    });
+  }
+}

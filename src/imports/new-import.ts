@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+import type { ListFacts, ListRow } from '../lists/list.js';
+import type { RelationshipKind } from '../relationships/relationship.entity.js';
+import type { ImportMode } from './import.entity.js';
+
+/** What is known of a list before it is kept. */
+export interface NewImport {
+  id: string;
+  userId: string;
+  kind: RelationshipKind;
+  mode: ImportMode;
+  dryRun: boolean;
+  fileName: string | null;
+  facts: ListFacts;
+  rows: readonly ListRow[];
+}
+
+/** The same for the same list and intention, whatever it was called. */
+export function digestOf({ kind, mode, dryRun, rows }: NewImport): Buffer {
+  const hash = createHash('sha256').update(JSON.stringify([kind, mode, dryRun]));
+  for (const { handle, reason, options } of rows) hash.update(JSON.stringify([handle, reason, options]));
+  return hash.digest();
+}
+
+/** Writes a list and every row of it, in two statements. */
+export async function insertImport(wanted: NewImport, digest: Buffer, tx: EntityManager): Promise<void> {
+  const { id, userId, kind, mode, dryRun, fileName, facts, rows } = wanted;
+  await tx.query(
+    `insert into import (id, user_id, kind, mode, dry_run, state, file_name, dialect, encoding, warnings, digest)
+     values ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10)`,
+    [id, userId, kind, mode, dryRun, fileName, facts.dialect, facts.encoding, JSON.stringify(facts.warnings), digest],
+  );
+  await tx.query(
+    `insert into import_row (import_id, position, line, handle, username, host, options, state, reason)
+     select $1, ordinality, line, handle, username, host, options,
+       case when reason is null then 'pending' when reason in ('self', 'duplicate') then 'skipped' else 'failed' end, reason
+     from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[])
+       with ordinality as r (line, handle, username, host, options, reason, ordinality)`,
+    [
+      id,
+      rows.map(({ line }) => line),
+      rows.map(({ handle }) => handle),
+      rows.map(({ username }) => username),
+      rows.map(({ host }) => host),
+      rows.map(({ options }) => JSON.stringify(options)),
+      rows.map(({ reason }) => reason),
+    ],
+  );
+}
