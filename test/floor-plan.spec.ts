@@ -19,6 +19,7 @@ const FLOORS = [
   [
     'access',
     'account',
+    'accounts',
     'backups',
     'factor-recovery',
     'imports',
@@ -35,7 +36,7 @@ const FLOORS = [
   ['pages'],
   ['sso-pages'],
   ['settings'],
-  ['security-settings'],
+  ['security-settings', 'import-settings'],
   ['cli'],
 ];
 

@@ -7,6 +7,8 @@ import type { Config } from '../config/config.js';
 export interface DocumentProps {
   title: string;
   config: Config;
+  /** Seconds after which the browser loads the page again, because something goes on. */
+  refresh?: number;
   children?: ComponentChildren;
 }
 
@@ -14,7 +16,7 @@ export interface DocumentProps {
 export const STYLESHEET = '/assets/gatehouse.css';
 
 /** The frame of every page we serve: head, instance name, content, way to the API. No script, no inline style. */
-export function Document({ title, config, children }: DocumentProps): VNode {
+export function Document({ title, config, refresh, children }: DocumentProps): VNode {
   const { instance, frontend } = config;
   return (
     <html lang="en">
@@ -23,6 +25,7 @@ export function Document({ title, config, children }: DocumentProps): VNode {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <meta name="color-scheme" content="light dark" />
+        {refresh !== undefined && <meta http-equiv="refresh" content={String(refresh)} />}
         <title>{`${title} · ${instance.title}`}</title>
         <link rel="icon" href="/assets/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href={STYLESHEET} />

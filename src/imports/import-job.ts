@@ -9,6 +9,8 @@ export interface ImportPayload {
   userId: string;
   /** Rows up to here have been looked at; those that still wait are for a later look. */
   after: number;
+  /** Rows of the next batch, where a larger one has failed. */
+  size?: number;
 }
 
 /** One turn of an import. */

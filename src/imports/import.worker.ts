@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import { backoff } from '../jobs/job-kind.js';
+import { isDatabaseAway } from '../common/database-errors.js';
+import { backoff, LeaseLost } from '../jobs/job-kind.js';
 import { JobsService } from '../jobs/jobs.service.js';
 import { accountBlock } from '../users/account-state.js';
 import { User } from '../users/user.entity.js';
@@ -77,11 +78,22 @@ export class ImportWorker implements OnModuleInit {
 
   /** One turn: what is here or known in batches; then what has to be looked up; then the end. */
   private async go(job: ImportJob, row: Import): Promise<void> {
-    let { after } = job.payload;
+    let { after, size = BATCH } = job.payload;
     const turnEnds = Date.now() + TURN_MS;
-    while (after < END && Date.now() < turnEnds && !job.signal.aborted) after = await this.applyNext(job, row, after);
+    while (after < END && Date.now() < turnEnds && !job.signal.aborted) {
+      try {
+        after = await this.applyNext(job, row, after, size);
+        size = Math.min(BATCH, size * 2);
+      } catch (error) {
+        if (error instanceof LeaseLost || (isDatabaseAway(error) && !isTooSlow(error))) throw error;
+        // One row that cannot be done, or a slow moment: ever fewer at once, until it is that row alone (security.md D20).
+        if (size === 1 && !isTooSlow(error)) after = await this.failNext(job, row, after);
+        size = Math.max(1, Math.floor(size / 8));
+        return job.yield(0, { ...job.payload, after, size });
+      }
+    }
     if (job.signal.aborted) return;
-    if (after < END) return job.yield(0, { ...job.payload, after });
+    if (after < END) return job.yield(0, { ...job.payload, after, size });
     const unknown = await this.next(job, row);
     if (unknown.length > 0) {
       await this.lookUp(job, row, unknown);
@@ -93,17 +105,32 @@ export class ImportWorker implements OnModuleInit {
   }
 
   /** Decides the next rows that need no look-up; answers up to where. */
-  private async applyNext(job: ImportJob, row: Import, after: number): Promise<number> {
+  private async applyNext(job: ImportJob, row: Import, after: number, size: number): Promise<number> {
     let last = END;
     await this.during(job, async (tx) => {
       const waiting: WaitingRow[] = await tx.query(
         `select position, username, host, options from import_row
-         where import_id = $1 and position > $2 and state = 'pending' order by position limit ${BATCH}`,
-        [row.id, after],
+         where import_id = $1 and position > $2 and state = 'pending' order by position limit $3`,
+        [row.id, after, size],
       );
       if (waiting.length === 0) return;
       await applyRows(row, waiting, tx);
-      last = waiting.length < BATCH ? END : (waiting.at(-1)?.position ?? END);
+      last = waiting.length < size ? END : (waiting.at(-1)?.position ?? END);
+    });
+    return last;
+  }
+
+  /** Gives up the next row, which fails alone. */
+  private async failNext(job: ImportJob, row: Import, after: number): Promise<number> {
+    let last = END;
+    await this.during(job, async (tx) => {
+      const [[failed]] = await tx.query(
+        `update import_row set state = 'failed', reason = 'internal', updated_at = now()
+         where import_id = $1 and position = (select min(position) from import_row
+           where import_id = $1 and position > $2 and state = 'pending') returning position`,
+        [row.id, after],
+      );
+      last = failed?.position ?? END;
     });
     return last;
   }
@@ -170,4 +197,9 @@ export class ImportWorker implements OnModuleInit {
       await work(tx);
     });
   }
+}
+
+/** Whether the database did not finish a statement in time, which it may do with fewer rows. */
+function isTooSlow(error: unknown): boolean {
+  return error instanceof Error && /Query read timeout|statement timeout/.test(error.message);
 }

@@ -4,6 +4,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import { Config } from '../config/config.js';
 import { JobsModule } from '../jobs/jobs.module.js';
 import { LimitsModule } from '../limits/limits.module.js';
+import { isPublicName } from '../lists/host.js';
 import { UsersModule } from '../users/users.module.js';
 import { WebFingerClient } from '../webfinger/webfinger.client.js';
 import { Import } from './import.entity.js';
@@ -31,7 +32,12 @@ import { ImportsService } from './imports.service.js';
     {
       provide: WebFingerClient,
       inject: [Config],
-      useFactory: ({ imports }: Config) => new WebFingerClient({ allowPrivateHosts: imports.allow_private_hosts }),
+      useFactory: (config: Config) =>
+        new WebFingerClient({
+          allowPrivateHosts: config.imports.allow_private_hosts,
+          isAllowedHost: (host) => config.imports.allow_private_hosts || isPublicName(host),
+          userAgent: `Gatehouse (+${config.publicUrl})`,
+        }),
     },
   ],
   exports: [ImportsService, ImportRowsService],

@@ -195,7 +195,14 @@ export class ImportsService {
   private async read({ username }: Importer, kind: RelationshipKind, list: UploadedList) {
     const { domain, publicUrl, imports } = this.config;
     try {
-      return await readList(list, { kind, domain, publicUrl, self: username, maxRows: imports.max_rows });
+      return await readList(list, {
+        kind,
+        domain,
+        publicUrl,
+        self: username,
+        maxRows: imports.max_rows,
+        allowPrivateHosts: imports.allow_private_hosts,
+      });
     } catch (error) {
       if (!(error instanceof ListRefused)) throw error;
       throw new Refusal('rejected', error.message, { identifier: error.identifier });

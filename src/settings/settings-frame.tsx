@@ -7,6 +7,7 @@ const SCREENS = [
   { path: '/settings', name: 'Sessions' },
   { path: '/settings/account', name: 'Account' },
   { path: '/settings/security', name: 'Security' },
+  { path: '/settings/imports', name: 'Imports' },
   { path: '/settings/journal', name: 'Journal' },
 ] as const;
 
@@ -16,13 +17,19 @@ export interface SettingsFrameProps {
   username: string;
   /** Which screen it is. */
   screen: (typeof SCREENS)[number]['name'];
+  /** Seconds after which the browser loads the screen again. */
+  refresh?: number;
   children?: ComponentChildren;
 }
 
 /** The frame of every screen: who is signed in, the way out, the way to the other screens. */
-export function SettingsFrame({ config, username, screen, children }: SettingsFrameProps): VNode {
+export function SettingsFrame({ config, username, screen, refresh, children }: SettingsFrameProps): VNode {
   return (
-    <Document title={screen === 'Sessions' ? 'Settings' : `${screen} · Settings`} config={config}>
+    <Document
+      title={screen === 'Sessions' ? 'Settings' : `${screen} · Settings`}
+      config={config}
+      {...(refresh !== undefined && { refresh })}
+    >
       <section class="card wide">
         <h1>Settings</h1>
         <div class="bar">
