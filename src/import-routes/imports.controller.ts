@@ -62,7 +62,7 @@ export class ImportsController {
       list: uploadedList(list, this.config),
     };
     const found = await this.imports.accept(user, wish, client);
-    void reply.header('location', this.config.url(`${PATH}/${found.row.id}`));
+    void reply.header('location', `${PATH}/${found.row.id}`);
     return mapImport(found);
   }
 

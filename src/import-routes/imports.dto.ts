@@ -176,7 +176,9 @@ export class ImportRowResponse {
 export function mapImport({ row, counts }: CountedImport): ImportResponse {
   const iso = (at: Date | null) => at?.toISOString() ?? null;
   const isOver = ['preview', 'finished', 'cancelled', 'undone'].includes(row.state);
-  const decided = counts.rows === 0 ? 0 : Math.floor(((counts.rows - counts.pending) / counts.rows) * 100) / 100;
+  // What is only planned is still to be done, once it was said to.
+  const left = counts.pending + (row.dryRun ? 0 : counts.planned);
+  const decided = counts.rows === 0 ? 0 : Math.floor(((counts.rows - left) / counts.rows) * 100) / 100;
   return {
     id: row.id,
     kind: row.kind,

@@ -88,7 +88,7 @@ export class SeedImportsController {
   ): Promise<string> {
     const wish = { kind, mode: 'merge', dryRun: false, list: uploadedList(list, this.config) } as const;
     const { row } = await this.imports.accept(user, wish, client);
-    void reply.header('location', this.config.url(`/api/v1/imports/${row.id}`)).type('application/json; charset=utf-8');
+    void reply.header('location', `/api/v1/imports/${row.id}`).type('application/json; charset=utf-8');
     return JSON.stringify('job started');
   }
 }

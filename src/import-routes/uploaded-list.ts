@@ -19,5 +19,6 @@ function baseName(name: string | null): string | null {
       .split(/[/\\]/)
       .at(-1)
       ?.trim() ?? '';
-  return plain === '' ? null : plain.slice(0, 200);
+  // Not between the halves of a character.
+  return plain === '' ? null : plain.slice(0, 200).replace(/[\uD800-\uDBFF]$/, '');
 }

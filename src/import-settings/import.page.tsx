@@ -67,7 +67,10 @@ function Warnings({ row }: Pick<Facts, 'row'>): VNode | null {
 }
 
 function Progress({ row, counts }: Facts): VNode {
-  const left = row.state === 'undoing' ? counts.applied + counts.requested + counts.removed : counts.pending;
+  const left =
+    row.state === 'undoing'
+      ? counts.applied + counts.requested + counts.removed
+      : counts.pending + (row.dryRun ? 0 : counts.planned);
   const done = counts.rows - left;
   return (
     <progress max={Math.max(counts.rows, 1)} value={done} aria-label="Progress">
@@ -77,8 +80,8 @@ function Progress({ row, counts }: Facts): VNode {
 }
 
 /** The change-set in a line: `+412 follow, 9 already, 3 look wrong`. */
-function summary({ kind, state, mode }: Import, counts: ImportCounts): string {
-  const isAhead = state === 'preview' || counts.planned > 0;
+function summary({ kind, state, dryRun, mode }: Import, counts: ImportCounts): string {
+  const isAhead = dryRun && state !== 'cancelled';
   const parts: [number, string][] = isAhead
     ? [
         [counts.planned, mode === 'overwrite' ? 'changes' : kind],
@@ -95,7 +98,7 @@ function summary({ kind, state, mode }: Import, counts: ImportCounts): string {
         [counts.removed, 'removed'],
         [counts.undone, 'undone'],
         [counts.cancelled, 'cancelled'],
-        [counts.pending, 'to go'],
+        [counts.pending + counts.planned, 'to go'],
       ];
   const shown = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
   return `${isAhead && counts.planned > 0 ? '+' : ''}${shown.join(', ') || 'Nothing yet'}`;

@@ -44,7 +44,7 @@ export async function decide(importId: string, decisions: readonly Decision[], t
   await tx.query(
     `update import_row r set state = d.state, reason = d.reason, account_id = d.account_id, updated_at = now(), retry_at = null
      from unnest($2::int[], $3::text[], $4::text[], $5::uuid[]) as d (position, state, reason, account_id)
-     where r.import_id = $1 and r.position = d.position and r.state = 'pending'`,
+     where r.import_id = $1 and r.position = d.position and r.state in ('pending', 'planned')`,
     [
       importId,
       decisions.map(({ position }) => position),

@@ -7,13 +7,13 @@ import { JobsService } from '../jobs/jobs.service.js';
 import { accountBlock } from '../users/account-state.js';
 import { User } from '../users/user.entity.js';
 import { WebFingerClient } from '../webfinger/webfinger.client.js';
-import { applyRows, type WaitingRow } from './apply-rows.js';
+import { applyRows, decide, type WaitingRow } from './apply-rows.js';
 import { Import } from './import.entity.js';
 import { finishImport, stopImport } from './finish-import.js';
 import { IMPORT_JOB, type ImportJob, type ImportPayload } from './import-job.js';
 import { dueRows, type Finding, giveUpHosts, noteFindings, secondsUntilDue, type UnknownRow } from './look-up-rows.js';
 import { ImportsEndings } from './imports-endings.js';
-import { undoBatch } from './undo-batch.js';
+import { forgetChange, undoBatch } from './undo-batch.js';
 
 /** Rows of one transaction (performance.md, technique 9). */
 const BATCH = 1000;
@@ -81,23 +81,20 @@ export class ImportWorker implements OnModuleInit {
     let { after, size = BATCH } = job.payload;
     const turnEnds = Date.now() + TURN_MS;
     while (after < END && Date.now() < turnEnds && !job.signal.aborted) {
-      try {
-        after = await this.applyNext(job, row, after, size);
-        size = Math.min(BATCH, size * 2);
-      } catch (error) {
-        if (error instanceof LeaseLost || (isDatabaseAway(error) && !isTooSlow(error))) throw error;
-        // One row that cannot be done, or a slow moment: ever fewer at once, until it is that row alone (security.md D20).
-        if (size === 1 && !isTooSlow(error)) after = await this.failNext(job, row, after);
-        size = Math.max(1, Math.floor(size / 8));
-        return job.yield(0, { ...job.payload, after, size });
-      }
+      const from = after;
+      const done = await inBatch(
+        size,
+        (most) => this.applyNext(job, row, from, most),
+        () => this.failNext(job, row, from),
+      );
+      size = done.size;
+      after = done.result ?? after;
     }
     if (job.signal.aborted) return;
     if (after < END) return job.yield(0, { ...job.payload, after, size });
     const unknown = await this.next(job, row);
     if (unknown.length > 0) {
-      await this.lookUp(job, row, unknown);
-      return job.yield(0, { ...job.payload, after });
+      return job.yield(0, { ...job.payload, after: await this.lookUp(job, row, unknown) });
     }
     const seconds = await secondsUntilDue(row.id, this.dataSource.manager);
     if (seconds !== null) return job.yield(seconds, { ...job.payload, after });
@@ -110,8 +107,9 @@ export class ImportWorker implements OnModuleInit {
     await this.during(job, async (tx) => {
       const waiting: WaitingRow[] = await tx.query(
         `select position, username, host, options from import_row
-         where import_id = $1 and position > $2 and state = 'pending' order by position limit $3`,
-        [row.id, after, size],
+         where import_id = $1 and position > $2 and state = any($4) order by position limit $3`,
+        // What was only planned is done now.
+        [row.id, after, size, row.dryRun ? ['pending'] : ['pending', 'planned']],
       );
       if (waiting.length === 0) return;
       await applyRows(row, waiting, tx);
@@ -127,7 +125,7 @@ export class ImportWorker implements OnModuleInit {
       const [[failed]] = await tx.query(
         `update import_row set state = 'failed', reason = 'internal', updated_at = now()
          where import_id = $1 and position = (select min(position) from import_row
-           where import_id = $1 and position > $2 and state = 'pending') returning position`,
+           where import_id = $1 and position > $2 and state in ('pending', 'planned')) returning position`,
         [row.id, after],
       );
       last = failed?.position ?? END;
@@ -144,18 +142,20 @@ export class ImportWorker implements OnModuleInit {
     return rows;
   }
 
-  private async lookUp(job: ImportJob, row: Import, rows: readonly UnknownRow[]): Promise<void> {
+  /** Answers the place before the first row that could not be applied at once, or the end. */
+  private async lookUp(job: ImportJob, row: Import, rows: readonly UnknownRow[]): Promise<number> {
     const findings = await Promise.all(rows.map((one) => this.find(one, job.signal)));
-    if (job.signal.aborted) return;
-    await this.during(job, async (tx) => {
-      await noteFindings(row.id, findings, tx);
-      const known = new Set(findings.flatMap((finding) => ('account' in finding ? [finding.position] : [])));
-      await applyRows(
-        row,
-        rows.filter(({ position }) => known.has(position)),
-        tx,
-      );
-    });
+    if (job.signal.aborted) return END;
+    await this.during(job, (tx) => noteFindings(row.id, findings, tx));
+    const positions = new Set(findings.flatMap((finding) => ('account' in finding ? [finding.position] : [])));
+    const known = rows.filter(({ position }) => positions.has(position));
+    const done = await inBatch(
+      known.length,
+      () => this.during(job, (tx) => applyRows(row, known, tx)).then(() => END),
+      () => Promise.resolve(null),
+    );
+    // Known by now, they go the way of all that are.
+    return done.result ?? (known[0]?.position ?? END) - 1;
   }
 
   private async find({ position, username, host }: UnknownRow, signal: AbortSignal): Promise<Finding> {
@@ -172,15 +172,24 @@ export class ImportWorker implements OnModuleInit {
   }
 
   private async undo(job: ImportJob, row: Import): Promise<void> {
+    let { size = BATCH } = job.payload;
     const turnEnds = Date.now() + TURN_MS;
-    while (Date.now() < turnEnds && !job.signal.aborted) if (await this.undoNext(job, row)) return;
-    if (!job.signal.aborted) await job.yield(0, job.payload);
+    while (Date.now() < turnEnds && !job.signal.aborted) {
+      const done = await inBatch(
+        size,
+        (most) => this.undoNext(job, row, most),
+        () => this.during(job, (tx) => forgetChange(row, tx)).then(() => false),
+      );
+      if (done.result === true) return;
+      size = done.size;
+    }
+    if (!job.signal.aborted) await job.yield(0, { ...job.payload, size });
   }
 
-  private async undoNext(job: ImportJob, row: Import): Promise<boolean> {
+  private async undoNext(job: ImportJob, row: Import, size: number): Promise<boolean> {
     let isDone = false;
     await this.during(job, async (tx) => {
-      isDone = await undoBatch(row, BATCH, tx);
+      isDone = await undoBatch(row, size, tx);
       if (!isDone) return;
       await tx.query(`update import set state = 'undone' where id = $1`, [row.id]);
       await job.complete(tx);
@@ -196,6 +205,26 @@ export class ImportWorker implements OnModuleInit {
       await job.hold(tx);
       await work(tx);
     });
+  }
+}
+
+/**
+ * Does a batch of at most so many rows. When it fails, the next one has fewer, until a single row is what cannot be done
+ * and is given up (security.md D20), or is done as soon as the database is quicker.
+ * @returns what it came to, null where it did not; and how many the next batch may have
+ * @throws LeaseLost, and what means that the database is away
+ */
+async function inBatch<Result>(
+  size: number,
+  work: (most: number) => Promise<Result>,
+  giveUp: () => Promise<Result | null>,
+): Promise<{ result: Result | null; size: number }> {
+  try {
+    return { result: await work(size), size: Math.min(BATCH, size * 2) };
+  } catch (error) {
+    if (error instanceof LeaseLost || (isDatabaseAway(error) && !isTooSlow(error))) throw error;
+    const result = size === 1 && !isTooSlow(error) ? await giveUp() : null;
+    return { result, size: Math.max(1, Math.floor(size / 8)) };
   }
 }
 

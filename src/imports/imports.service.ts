@@ -7,7 +7,7 @@ import type { ClientInfo } from '../common/client-info.js';
 import { Refusal } from '../common/errors.js';
 import { Config } from '../config/config.js';
 import { JobsService } from '../jobs/jobs.service.js';
-import { LimitsService, throttled } from '../limits/limits.service.js';
+import { LimitsService } from '../limits/limits.service.js';
 import { ListRefused, type UploadedList } from '../lists/list.js';
 import { readList } from '../lists/read-list.js';
 import type { RelationshipKind } from '../relationships/relationship.entity.js';
@@ -19,6 +19,9 @@ import { digestOf, insertImport, type NewImport } from './new-import.js';
 
 /** Unfinished imports that one person may have; a preview is none (contract.md §1.1). */
 const MOST_UNFINISHED = 3;
+
+/** Seconds after which one of them may be finished. */
+const UNFINISHED_WAIT = 60;
 
 /** What is wanted with a list. */
 export interface ImportWish {
@@ -76,21 +79,22 @@ export class ImportsService {
     const digest = digestOf(wanted);
     const known = await this.findSame(wanted, digest, this.imports.manager);
     if (known) return this.count(known);
-    const state = await this.limits.consume('imports', importer.id);
+    await this.limits.consume('imports', importer.id);
     const id = await this.dataSource.transaction(async (tx) => {
       // Two of the same at once are one after the other.
       await lockUser(importer.id, tx);
       const same = await this.findSame(wanted, digest, tx);
       if (same) return same.id;
       const unfinished = await tx.countBy(Import, { userId: importer.id, state: In(['queued', 'running', 'undoing']) });
-      if (unfinished >= MOST_UNFINISHED && this.config.limits.enabled) {
-        throw throttled(state ?? { limit: MOST_UNFINISHED, remaining: -1, resetAt: new Date(Date.now() + 60_000) });
-      }
+      if (unfinished >= MOST_UNFINISHED && this.config.limits.enabled) return null;
       await insertImport(wanted, digest, tx);
       await this.enqueue(wanted.id, importer.id, tx);
       await this.audit.record({ type: 'import.started', userId: importer.id }, client, tx);
       return wanted.id;
     });
+    // Only what is accepted counts.
+    if (id !== wanted.id) await this.limits.refund('imports', importer.id);
+    if (id === null) throw new Refusal('throttled', undefined, { retryAfter: UNFINISHED_WAIT });
     return this.get(importer.id, id);
   }
 
@@ -125,10 +129,6 @@ export class ImportsService {
     await this.change(userId, id, async (row, tx) => {
       if (row.state !== 'preview') throw new Refusal('conflict', 'This import cannot be applied now.');
       await tx.query(`delete from import_row where import_id = $1 and line is null`, [id]);
-      await tx.query(
-        `update import_row set state = 'pending', updated_at = now() where import_id = $1 and state in ('planned', 'unchanged')`,
-        [id],
-      );
       await tx.update(Import, { id }, { state: 'queued', dryRun: false });
       await this.enqueue(id, userId, tx);
     });
@@ -209,8 +209,8 @@ export class ImportsService {
     }
   }
 
-  private findSame({ userId, kind }: NewImport, digest: Buffer, tx: EntityManager): Promise<Import | null> {
-    return tx.findOneBy(Import, { userId, kind, digest, state: In(['queued', 'running']) });
+  private findSame({ userId, kind, dryRun }: NewImport, digest: Buffer, tx: EntityManager): Promise<Import | null> {
+    return tx.findOneBy(Import, { userId, kind, dryRun, digest, state: In(['queued', 'running']) });
   }
 
   private async count(row: Import): Promise<CountedImport> {

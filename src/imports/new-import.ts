@@ -16,9 +16,9 @@ export interface NewImport {
   rows: readonly ListRow[];
 }
 
-/** The same for the same list and intention, whatever it was called. */
-export function digestOf({ kind, mode, dryRun, rows }: NewImport): Buffer {
-  const hash = createHash('sha256').update(JSON.stringify([kind, mode, dryRun]));
+/** The same for the same list and intention, whatever it was called; a look may become the real thing. */
+export function digestOf({ kind, mode, rows }: NewImport): Buffer {
+  const hash = createHash('sha256').update(JSON.stringify([kind, mode]));
   for (const { handle, reason, options } of rows) hash.update(JSON.stringify([handle, reason, options]));
   return hash.digest();
 }

@@ -31,3 +31,13 @@ export async function undoBatch({ id }: Import, most: number, tx: EntityManager)
   );
   return false;
 }
+
+/** Gives up the next change, which cannot be taken back: its row stays as it is. */
+export async function forgetChange({ id }: Import, tx: EntityManager): Promise<void> {
+  await tx.query(
+    `delete from import_change where import_id = $1 and (source_id, kind, target_id) = (
+       select source_id, kind, target_id from import_change where import_id = $1
+       order by was_removed, source_id, kind, target_id limit 1)`,
+    [id],
+  );
+}

@@ -10,7 +10,8 @@ export interface RunningJob<Payload extends object> {
   /** Aborted when the lease is lost or the process stops. */
   signal: AbortSignal;
   /**
-   * Holds the lease until the transaction ends: what it writes counts only while the job is ours.
+   * Asks whether the job is still ours, and keeps it from being taken back until the transaction ends. The heartbeat goes on
+   * meanwhile, so another worker may still take it over: what two of them write must be in one order by a lock of their own.
    * @throws LeaseLost when another worker has the job, or it was taken back
    */
   hold(tx: EntityManager): Promise<void>;

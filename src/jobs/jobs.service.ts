@@ -157,7 +157,7 @@ export class JobsService implements BeforeApplicationShutdown {
         isSettled = true;
       },
       hold: async (tx) => {
-        const rows = await tx.query('select from job where id = $1 and attempts = $2 for no key update', [
+        const rows = await tx.query('select from job where id = $1 and attempts = $2 for key share', [
           row.id,
           row.attempts,
         ]);

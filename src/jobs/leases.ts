@@ -11,8 +11,9 @@ export type ClaimedJob<Payload extends object> = Omit<RunningJob<Payload>, 'sign
 type Held = Pick<RunningJob<object>, 'id' | 'attempts'>;
 
 /**
- * Takes due jobs of a kind, those first that have waited longest, and those whose worker has gone silent; none of a lane
- * of which one is running. A job that yields comes back behind all that wait, so that lanes take turns.
+ * Takes due jobs of a kind, those first that have waited longest, and those whose worker has gone silent. Of a lane only the
+ * oldest that is due, and none while one is running. A job that yields comes back behind all that wait, so that lanes take
+ * turns.
  */
 export async function claimJobs<Payload extends object>(
   pool: Pool,
@@ -26,7 +27,8 @@ export async function claimJobs<Payload extends object>(
       with due as materialized (
         select id from job
         where kind = $1 and failed_at is null and run_at <= now() and (leased_until is null or leased_until < now())
-          and (lane is null or not exists (select from job o where o.kind = $1 and o.lane = job.lane and o.leased_until > now()))
+          and (lane is null or not exists (select from job o where o.kind = $1 and o.lane = job.lane and o.failed_at is null
+            and (o.leased_until > now() or (o.id < job.id and o.run_at <= now()))))
         order by run_at, id limit $2 for update skip locked)
       update job set attempts = attempts + 1, leased_until = now() + ${LEASE}
       from due where job.id = due.id

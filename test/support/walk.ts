@@ -79,8 +79,8 @@ export class Visitor {
   }
 
   /** Waits for words on the page. */
-  async sees(words: string | RegExp): Promise<void> {
-    await this.page.getByText(words).first().waitFor();
+  async sees(words: string | RegExp, timeout = 8000): Promise<void> {
+    await this.page.getByText(words).first().waitFor({ timeout });
   }
 
   /** Fills in a form of name and password. */
