@@ -8,7 +8,8 @@ const SKEW = { warning: 30, trouble: 300 };
 /** How far the provider's clock is from ours, at `now` in milliseconds, by the headers of an answer. */
 export function examineClock(headers: Headers, now: number): Finding {
   const date = Date.parse(headers.get('date') ?? '');
-  if (Number.isNaN(date)) return finding('note', 'The provider does not tell the time, so the clocks were not compared');
+  if (Number.isNaN(date))
+    return finding('note', 'The provider does not tell the time, so the clocks were not compared');
   // What a cache has kept was said so long ago (RFC 9111 §5.1).
   const seconds = Math.round((date - now) / 1000) + (Number(headers.get('age')) || 0);
   const size = Math.abs(seconds);
@@ -22,7 +23,10 @@ export async function readDocument(response: Response): Promise<{ document: Disc
   const { status, headers } = response;
   const location = headers.get('location');
   if (status >= 300 && status < 400 && location !== null) {
-    return finding('trouble', `The discovery document is elsewhere, which is not followed (status ${status}): ${location}`);
+    return finding(
+      'trouble',
+      `The discovery document is elsewhere, which is not followed (status ${status}): ${location}`,
+    );
   }
   if (status !== 200) {
     return finding(
@@ -45,7 +49,8 @@ export async function examineKeys(response: Response, document: DiscoveryDocumen
   if (response.status !== 200) return finding('trouble', `Instead of the keys there is status ${response.status}`);
   const set: unknown = await response.json().catch(() => null);
   const keys = isObject(set) && Array.isArray(set['keys']) ? set['keys'].filter(isObject) : null;
-  if (keys === null) return finding('trouble', 'What stands for the keys is no key set; does the provider have a signing key?');
+  if (keys === null)
+    return finding('trouble', 'What stands for the keys is no key set; does the provider have a signing key?');
   const usable = keys.filter((key) => usableAlgorithms(document).some((algorithm) => fits(key, algorithm)));
   const count = `${usable.length} of ${keys.length} published keys can verify ID tokens`;
   if (usable.length === 0) return finding('trouble', `${count}: choose a signing key at the provider`);
@@ -68,7 +73,9 @@ export function explainFailure(error: unknown, { allow_private_addresses: isPriv
   if (error.reason === 'deadline') return 'too slow: there was no whole answer in time';
   if (error.reason === 'too_large') return 'the answer is far too long';
   const code = codeOf(error);
-  return code === null ? error.message : (FAILURES.find(([pattern]) => pattern.test(code))?.[1] ?? `failed with ${code}`);
+  return code === null
+    ? error.message
+    : (FAILURES.find(([pattern]) => pattern.test(code))?.[1] ?? `failed with ${code}`);
 }
 
 /** What the network and TLS say, the first that fits. */

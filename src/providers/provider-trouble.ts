@@ -33,8 +33,14 @@ export function isUnreachable(error: unknown): boolean {
 export function inWords(error: unknown): string {
   return causes(error)
     .filter((cause) => cause instanceof Error)
-    .map(({ message }) => message.replace(/\p{Cc}/gu, ' ').slice(0, 200))
+    .map(wordsOf)
     .join(': ');
+}
+
+function wordsOf(error: Error): string {
+  // What fails to parse is quoted by the engine.
+  if (error instanceof SyntaxError) return 'it does not parse';
+  return error.message.replace(/\p{Cc}/gu, ' ').slice(0, 200);
 }
 
 function causes(error: unknown): unknown[] {

@@ -86,7 +86,7 @@ export class SsoSignInService {
       return await this.signIns.signIn(person, request, client, {
         settle: async (tx: EntityManager) => {
           await this.signIns.makeFor(person, write, provider, client, tx);
-          return { withSecondFactor: false };
+          return { withSecondFactor: false, isNewcomer: true };
         },
       });
     } catch (error) {
