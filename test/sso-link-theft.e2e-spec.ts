@@ -5,6 +5,7 @@ import { type EvilIssuer, evilCallback, startEvilIssuer } from './support/evil-i
 import {
   approve,
   cookiesOf,
+  obtainTokens,
   oauthQuery,
   redirectOf,
   registerClient,
@@ -150,5 +151,24 @@ describe('a link URL in another browser (security.md R93)', () => {
     expect(await newEvents(test, victim.id)).toEqual([]);
     // And the browser is still the victim's.
     expect(await approve(test, client, browser)).toMatch(/^[\w-]{43}$/);
+  });
+});
+
+describe('a link that a thief began with a stolen token (security.md A4)', () => {
+  it('is over when the owner ends that session, and goes on when they end another', async () => {
+    evil.claims = { sub: thief.name };
+    const stolen = victim;
+    const visit = await startLink(test, stolen, 'evil');
+    const callback = await evilCallback(visit.location);
+    const owner = await obtainTokens(test, client, victim.name);
+    await test.http.delete(`/api/oauth_tokens/${stolen.tokens.id}`).auth(owner.access_token, { type: 'bearer' });
+    expect(redirectOf(await deliver(test, callback, visit.cookie))).toStrictEqual(LINK_OVER);
+    expect(await identitiesOf(test, victim)).toEqual([]);
+
+    evil.claims = { sub: victim.name };
+    const own = await startLink(test, { token: owner.access_token }, 'evil');
+    const other = await obtainTokens(test, client, victim.name);
+    await test.http.delete(`/api/oauth_tokens/${other.id}`).auth(owner.access_token, { type: 'bearer' });
+    expect(redirectOf(await deliver(test, await evilCallback(own.location), own.cookie))).toStrictEqual(LINKED);
   });
 });

@@ -148,6 +148,17 @@ describe('a role whose claims are gone', () => {
     expect(refresh.body).toMatchObject({ error: 'invalid_grant' });
   });
 
+  it('is taken back also when the provider does not let them in any more', async () => {
+    const staff = await enter(ADMINS);
+    const [{ allow }] = [test.config.sso.providers[0]!];
+    Object.assign(test.config.sso.providers[0]!, { allow: { groups: ['members'] } });
+    const answer = await comeVouched(test, evil, query('evil', 'read admin'), { sub: person.name, ...ADMINS });
+    Object.assign(test.config.sso.providers[0]!, { allow });
+    expect(redirectOf(answer).sent).toMatchObject({ error: 'access_denied' });
+    expect(await role()).toBe('user');
+    expect(await statusOf(test, staff.access_token)).toBe(401);
+  });
+
   it('leaves no code with admin scopes behind, approved or not', async () => {
     const pending = await arrive(ADMINS);
     const approved = await approve(test, client, await arrive(ADMINS));

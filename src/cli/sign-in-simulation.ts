@@ -1,11 +1,8 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import type { QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
 import { ValidationFailed } from '../common/errors.js';
 import { Config } from '../config/config.js';
 import type { SsoProviderConfig } from '../config/sso-config.js';
-import { poolOf } from '../database/pool.js';
-import type { NamedStatement, ShortReads } from '../database/short-reads.js';
 import { IdentitiesService } from '../identities/identities.service.js';
 import type { LinkedIdentity } from '../identities/linked-identity.entity.js';
 import { RolesService } from '../identities/roles.service.js';
@@ -108,25 +105,16 @@ async function meet(
   { role, withSecondFactor }: Verdict,
 ): Promise<KnownAccount> {
   const { user } = identity;
-  const dataSource = house.get(DataSource);
-  const challenges = await house.get(SecondFactorService).challengesOf(user.id, readsOf(dataSource));
+  const challenges = await house.get(SecondFactorService).challengesOf(user.id);
   return {
     username: user.username,
     state: describeState(user),
     block: accountBlock(user),
     disabled_by_staff: user.disabledAt !== null && user.disabledByStaff,
     role: user.role,
-    role_afterwards: await house.get(RolesService).roleWith(identity, user.role, role, dataSource.manager),
+    role_afterwards: await house.get(RolesService).roleWith(identity, user.role, role, house.get(DataSource).manager),
     challenges,
     asked_for_second_factor: !withSecondFactor && challenges.length > 0,
-  };
-}
-
-/** Look-ups by the pool, which ends with the house. */
-function readsOf(dataSource: DataSource): Pick<ShortReads, 'query'> {
-  const pool = poolOf(dataSource);
-  return {
-    query: async <Row extends QueryResultRow>(statement: NamedStatement) => (await pool.query<Row>(statement)).rows,
   };
 }
 

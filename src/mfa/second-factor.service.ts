@@ -41,13 +41,10 @@ export class SecondFactorService {
     @InjectDataSource() private readonly dataSource: DataSource,
   ) {}
 
-  /**
-   * How a person may answer; empty where no factor is on. Backup codes work only beside one (contract.md §6.5).
-   * @param reads who looks it up: a command is over before the connection for short reads is open
-   */
-  async challengesOf(userId: string, reads: Pick<ShortReads, 'query'> = this.reads): Promise<ChallengeType[]> {
+  /** How a person may answer; empty where no factor is on. Backup codes work only beside one (contract.md §6.5). */
+  async challengesOf(userId: string): Promise<ChallengeType[]> {
     // One look-up by key, because every sign-in asks.
-    const [row] = await reads.query<{ hasPasskey: boolean; hasTotp: boolean }>({
+    const [row] = await this.reads.query<{ hasPasskey: boolean; hasTotp: boolean }>({
       name: 'find_second_factors',
       text: `select exists (select from passkey where user_id = $1) as "hasPasskey",
         exists (select from totp_credential where user_id = $1 and sealed_secret is not null) as "hasTotp"`,

@@ -40,7 +40,12 @@ export function inWords(error: unknown): string {
 function wordsOf(error: Error): string {
   // What fails to parse is quoted by the engine.
   if (error instanceof SyntaxError) return 'it does not parse';
-  return error.message.replace(/\p{Cc}/gu, ' ').slice(0, 200);
+  // What a token endpoint answers, such as `invalid_client` (RFC 6749 §5.2).
+  const code =
+    'error' in error && typeof error.error === 'string' && /^[a-z_]{1,60}$/.test(error.error)
+      ? ` (${error.error})`
+      : '';
+  return error.message.replace(/\p{Cc}/gu, ' ').slice(0, 200) + code;
 }
 
 function causes(error: unknown): unknown[] {

@@ -32,6 +32,7 @@ export class Sso1795338000000 implements MigrationInterface {
         "parameters" jsonb,
         "user_id" uuid,
         "credential_epoch" integer,
+        "session_id" bigint,
         "ticket_hash" bytea,
         "expires_at" TIMESTAMP WITH TIME ZONE NOT NULL,
         "used_at" TIMESTAMP WITH TIME ZONE,
