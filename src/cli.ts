@@ -12,6 +12,7 @@ import { resetFactors } from './cli/mfa-commands.js';
 import { Mistake } from './cli/mistake.js';
 import { readPassword } from './cli/password-input.js';
 import { rotateSecrets } from './cli/secret-commands.js';
+import { diagnoseProvider, listProviders, prepareSimulation } from './cli/sso-commands.js';
 import { say } from './cli/terminal.js';
 import { approveUser, createUser, listUsers, showUser } from './cli/user-commands.js';
 import { Refusal, ValidationFailed } from './common/errors.js';
@@ -116,6 +117,22 @@ mail
   .option('--json', 'as JSON')
   .action(inHouse(listMails));
 mail.command('retry <id>').description('send one as soon as may be').action(inHouse(retryMail));
+
+const sso = program.command('sso').description('sign-in by OpenID providers');
+sso
+  .command('list')
+  .description('list the configured providers, and the callback to register at each')
+  .option('--json', 'as JSON')
+  .action((options) => listProviders(loadConfig(), options));
+sso
+  .command('doctor <provider>')
+  .description('ask a provider, and tell what is right and wrong with it and what to register there')
+  .action((id) => diagnoseProvider(loadConfig(), id));
+sso
+  .command('simulate <provider>')
+  .description('read claims (JSON) from standard input, and tell what a sign-in with them would do; changes nothing')
+  .option('--json', 'as JSON')
+  .action(async (id, options) => withHouse(await prepareSimulation(loadConfig(), id, options)));
 
 program
   .command('config')

@@ -44,7 +44,9 @@ let addresses = 0;
 const elsewhere = () => `203.0.113.${++addresses}`;
 
 const begin = (fields: object, ip = elsewhere()) =>
-  callLinks(test, person, 'post').set('X-Forwarded-For', ip).send({ issuer: 'evil', ...fields });
+  callLinks(test, person, 'post')
+    .set('X-Forwarded-For', ip)
+    .send({ issuer: 'evil', ...fields });
 const submit = (fields: object, ip = elsewhere()) =>
   test.http.post('/api/auth/sso/link').set('X-Forwarded-For', ip).type('form').send(fields);
 const login = async (password: string, ip = elsewhere()) => {

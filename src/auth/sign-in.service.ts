@@ -28,6 +28,8 @@ export interface Proved {
   withSecondFactor: boolean;
   /** The sign-in at a provider that vouched; null where none did. */
   ssoSessionId: string | null;
+  /** The account was made just now: what comes next has been written to them with that. */
+  isNewcomer?: boolean;
 }
 
 /** A password, or nothing but that. */
@@ -129,7 +131,7 @@ export class SignInService {
       case 'password_reset_required':
         return this.toNewPassword(user, request);
       case 'missing_confirmed_email':
-        await this.confirmations.sendAgain(user, client);
+        if (!proved.isNewcomer) await this.confirmations.sendAgain(user, client);
         throw refusal(block, request);
       default:
         throw refusal(block, request);

@@ -52,7 +52,8 @@ export class ErrorFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const refusal = this.name(exception, request);
-    if (refusal.status >= 500)
+    // A provider that is away is logged where it is asked; the person is told by a redirect.
+    if (refusal.status >= 500 && !(refusal instanceof AuthorizationRefusal))
       this.log.error({ err: refusal.facts.cause ?? exception, reqId: request.id }, refusal.message);
     if (reply.sent) return;
     this.render(refusal, request, reply);

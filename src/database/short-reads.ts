@@ -35,6 +35,8 @@ interface Pipeline {
 export class ShortReads implements OnApplicationShutdown {
   private readonly log = new Logger(ShortReads.name);
   private pipeline: Pipeline | null = null;
+  private opening: Promise<void> = Promise.resolve();
+  private isStopped = false;
   private isGathering = false;
   /** In milliseconds since the epoch; Infinity while one is being opened or when we have stopped. */
   private nextTryAt = 0;
@@ -44,7 +46,7 @@ export class ShortReads implements OnApplicationShutdown {
   /** The rows of one statement. */
   async query<Row extends pg.QueryResultRow>(statement: NamedStatement): Promise<Row[]> {
     if (this.pipeline) this.gather(this.pipeline.socket);
-    else if (Date.now() >= this.nextTryAt) void this.open();
+    else if (Date.now() >= this.nextTryAt) this.opening = this.open();
     const { rows } = await (this.pipeline?.client ?? poolOf(this.dataSource)).query<Row>(statement);
     return rows;
   }
@@ -52,7 +54,12 @@ export class ShortReads implements OnApplicationShutdown {
   /** After the last request. */
   async onApplicationShutdown(): Promise<void> {
     this.nextTryAt = Infinity;
-    await this.pipeline?.client.end();
+    this.isStopped = true;
+    // One that is just being opened would keep the process alive.
+    await this.opening;
+    const { pipeline } = this;
+    this.pipeline = null;
+    await pipeline?.client.end();
   }
 
   /** Reads that arrive in one turn of the event loop leave in one write. */
@@ -86,9 +93,10 @@ export class ShortReads implements OnApplicationShutdown {
     client.on('end', lose);
     try {
       await client.connect();
-      this.pipeline = { client, socket };
+      if (this.isStopped) await client.end();
+      else this.pipeline = { client, socket };
     } catch {
-      this.nextTryAt = Date.now() + RETRY_MS;
+      if (!this.isStopped) this.nextTryAt = Date.now() + RETRY_MS;
     }
   }
 }

@@ -37,6 +37,13 @@ export class IdentitiesService {
     return tx.findOne(LinkedIdentity, { where: { issuer, subject }, relations: { user: true } });
   }
 
+  /** The identity as it is now, held with its person until the transaction ends: it is neither unlinked nor erased meanwhile. */
+  async findHeld(subject: Subject, tx: EntityManager): Promise<LinkedIdentity | null> {
+    const found = await this.find(subject, tx);
+    // What ends an identity holds its person first: it is done, or waits from here on.
+    return found && (await lockUser(found.userId, tx)) ? this.find(subject, tx) : null;
+  }
+
   /** Holds everything about one identity until the transaction ends, whether it is known or not: two at once make one account. */
   async hold({ issuer, subject }: Subject, tx: EntityManager): Promise<void> {
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`identity ${issuer} ${subject}`]);

@@ -28,6 +28,10 @@ export class LinkedIdentity {
   @Column({ type: 'text', nullable: true })
   grantedRole: Role | null;
 
+  /** The role that the person has without any provider, as it was when a granted role changed last; null until one does. */
+  @Column({ type: 'text', nullable: true })
+  ownRole: Role | null;
+
   @CreateDateColumn({ type: 'timestamptz' })
   createdAt: Date;
 

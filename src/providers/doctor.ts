@@ -53,12 +53,8 @@ export function usableAlgorithms(document: DiscoveryDocument): string[] {
 
 /** Whether a URL of the document is one that is gone to: https, or http on this machine for an issuer on this machine. */
 export function isSafeEndpoint({ issuer }: Pick<SsoProviderConfig, 'issuer'>, url: string): boolean {
-  const parsed = URL.parse(url);
-  return parsed?.protocol === 'https:' || (parsed !== null && issuer.startsWith('http:') && isHttpOnLoopback(url));
-}
-
-function isHttpOnLoopback(url: string): boolean {
-  return url.startsWith('http:') && isLoopbackUrl(url);
+  const protocol = URL.parse(url)?.protocol;
+  return protocol === 'https:' || (protocol === 'http:' && issuer.startsWith('http:') && isLoopbackUrl(url));
 }
 
 function examineIssuer({ issuer: configured }: SsoProviderConfig, { issuer: named }: DiscoveryDocument): Finding {
@@ -78,9 +74,10 @@ const ENDPOINTS = ['authorization_endpoint', 'token_endpoint', 'jwks_uri', 'user
 
 function examineEndpoint(
   provider: SsoProviderConfig,
-  { [name]: url }: DiscoveryDocument,
+  document: DiscoveryDocument,
   name: (typeof ENDPOINTS)[number],
 ): Finding {
+  const url = document[name];
   if (url === undefined && name === 'userinfo_endpoint') {
     return finding('note', 'There is no userinfo_endpoint: only the claims of the ID token count');
   }

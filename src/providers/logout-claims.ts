@@ -16,15 +16,23 @@ export interface LogoutRequest {
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
 /**
+ * By how many seconds a token may be from the future or the past: a clock may be wrong, and a delivery late, but one that
+ * is not yet made would end sign-ins of after it, each time that it is repeated (§2.6 step 4, OpenID Connect Core §3.1.3.7).
+ */
+const MAX_DISTANCE = { ahead: 300, behind: 3600 };
+
+/**
  * Reads a logout token whose signature, issuer, audience and expiry have been checked (§2.6 steps 4 to 8).
  * @throws ProviderTrouble `refused`
  */
 export function readLogoutClaims(
   issuer: string,
   { sub, iat, exp, events, nonce, sid, jti }: JWTPayload,
+  now = Date.now() / 1000,
 ): LogoutRequest {
   const refuse = (reason: string) => new ProviderTrouble('refused', `the logout token ${reason}`);
-  if (iat === undefined || exp === undefined || jti === undefined) throw refuse('lacks iat, exp or jti');
+  if (iat === undefined || exp === undefined || typeof jti !== 'string') throw refuse('lacks iat, exp or jti');
+  if (iat > now + MAX_DISTANCE.ahead || iat < now - MAX_DISTANCE.behind) throw refuse('is not of now');
   const event =
     typeof events === 'object' && events !== null ? Object.entries(events).find(([name]) => name === EVENT) : undefined;
   if (typeof event?.[1] !== 'object' || event[1] === null) throw refuse('has no logout event');

@@ -33,8 +33,19 @@ export function isUnreachable(error: unknown): boolean {
 export function inWords(error: unknown): string {
   return causes(error)
     .filter((cause) => cause instanceof Error)
-    .map(({ message }) => message.replace(/\p{Cc}/gu, ' ').slice(0, 200))
+    .map(wordsOf)
     .join(': ');
+}
+
+function wordsOf(error: Error): string {
+  // What fails to parse is quoted by the engine.
+  if (error instanceof SyntaxError) return 'it does not parse';
+  // What a token endpoint answers, such as `invalid_client` (RFC 6749 §5.2).
+  const code =
+    'error' in error && typeof error.error === 'string' && /^[a-z_]{1,60}$/.test(error.error)
+      ? ` (${error.error})`
+      : '';
+  return error.message.replace(/\p{Cc}/gu, ' ').slice(0, 200) + code;
 }
 
 function causes(error: unknown): unknown[] {

@@ -15,6 +15,16 @@ export async function endAccess(tx: EntityManager, userId: string, keepSessionId
   await endSessions(tx, 'user_id = $1 and id is distinct from $2', [userId, keepSessionId]);
 }
 
+/**
+ * Ends what only staff is granted, of somebody who is none any more (contract.md §0.5): in the order of `endAccess`, so
+ * that neither a sign-in nor a redemption under way keeps it.
+ */
+export async function endStaffAccess(tx: EntityManager, userId: string): Promise<void> {
+  await tx.query('update "user" set credential_epoch = credential_epoch + 1 where id = $1', [userId]);
+  await tx.query(`delete from authorization_code where user_id = $1 and scope ~ '(^| )admin'`, [userId]);
+  await endSessions(tx, `user_id = $1 and scope ~ '(^| )admin'`, [userId]);
+}
+
 /** Signs all browsers of a person out; pending and approved codes hang on them. */
 export async function endBrowsers(tx: EntityManager, userId: string): Promise<void> {
   await tx.query('delete from browser_session where user_id = $1', [userId]);

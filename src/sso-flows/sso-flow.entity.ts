@@ -48,6 +48,10 @@ export class SsoFlow {
   @Column({ type: 'integer', nullable: true })
   credentialEpoch: number | null;
 
+  /** The session that asked for the link; it must still live at the end. Null where the person has shown on our page who they are. */
+  @Column({ type: 'bigint', nullable: true })
+  sessionId: number | null;
+
   /** SHA-256 of the ticket that goes on when a `prove` has succeeded. */
   @Column({ type: 'bytea', nullable: true })
   ticketHash: Buffer | null;

@@ -16,6 +16,8 @@ const LIFETIME = `interval '10 minutes'`;
 export interface Linker {
   userId: string;
   credentialEpoch: number;
+  /** The session that asks, where nothing else proves who it is. */
+  sessionId?: number;
 }
 
 /** What a flow is opened for. */
@@ -56,8 +58,8 @@ export class SsoFlowsService {
     const location = await this.oidc.authorizationUrl(provider, secretsOf(state, cookie));
     const linker = purpose.kind === 'login' ? null : purpose.linker;
     await this.flows.query(
-      `insert into sso_flow (state_hash, id, kind, provider, browser_hash, parameters, user_id, credential_epoch, ticket_hash, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + ${LIFETIME})`,
+      `insert into sso_flow (state_hash, id, kind, provider, browser_hash, parameters, user_id, credential_epoch, ticket_hash, session_id, expires_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() + ${LIFETIME})`,
       [
         sha256(state),
         id,
@@ -68,6 +70,7 @@ export class SsoFlowsService {
         linker?.userId ?? null,
         linker?.credentialEpoch ?? null,
         purpose.kind === 'prove' ? purpose.ticketHash : null,
+        linker?.sessionId ?? null,
       ],
     );
     return { location, cookie: { flowId: id, value: cookie } };

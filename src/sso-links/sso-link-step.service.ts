@@ -93,7 +93,8 @@ export class SsoLinkStepService {
     const known = (await this.identities.providersOf(found.userId)).find(({ id }) => id === via);
     if (!known) throw new Refusal('rejected', 'Your account does not sign in by this provider.');
     await this.demandCode(found, code, client);
-    return this.depart(known, { kind: 'prove', linker: found, ticketHash: found.hash });
+    const { userId, credentialEpoch, hash } = found;
+    return this.depart(known, { kind: 'prove', linker: { userId, credentialEpoch }, ticketHash: hash });
   }
 
   private async demandCode({ userId }: SsoLinkTicket, code: string | undefined, client: ClientInfo): Promise<void> {

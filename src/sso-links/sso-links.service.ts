@@ -76,7 +76,9 @@ export class SsoLinksService {
     const linker = { userId: user.id, credentialEpoch: user.credentialEpoch };
     const isFresh = await this.isFresh(caller, password, client);
     if (isFresh && !page) {
-      const { location, cookie } = await departure(() => this.flows.depart(provider, { kind: 'link', linker }));
+      // Whoever signs that session out while the browser is away has ended the link as well (security.md R93).
+      const bound = { ...linker, sessionId: caller.sessionId };
+      const { location, cookie } = await departure(() => this.flows.depart(provider, { kind: 'link', linker: bound }));
       return { link: location, cookie };
     }
     const ticket = await this.tickets.open(linker, provider);

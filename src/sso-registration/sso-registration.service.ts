@@ -105,10 +105,11 @@ export class SsoRegistrationService {
       client,
     );
     const step = await this.signIns.signIn(person, request, client, {
+      mustSettle: true,
       settle: async (tx) => {
         await this.spend(found, tx);
         await this.signIns.makeFor(person, write, provider, client, tx);
-        return { withSecondFactor: false };
+        return { withSecondFactor: false, isNewcomer: true };
       },
     });
     if (!step) throw over(found);
@@ -135,11 +136,12 @@ export class SsoRegistrationService {
     if (block !== null)
       throw new Refusal('rejected', new Refusal(block === 'deleted' ? 'account_is_disabled' : block).message);
     const step = await this.signIns.signIn(found.person, request, client, {
+      mustSettle: true,
       settle: async (tx) => {
         await this.users.demandEpoch(owner, tx);
         await this.spend(found, tx);
         await this.signIns.give(found.person, owner.id, provider, request, client, tx);
-        return { withSecondFactor: true };
+        return { withSecondFactor: true, isNewcomer: false };
       },
     });
     if (!step) throw over(found);

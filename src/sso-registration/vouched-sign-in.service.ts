@@ -22,10 +22,21 @@ interface Recognised {
   user: User;
   ssoSessionId: string;
   withSecondFactor: boolean;
+  isNewcomer: boolean;
 }
 
-/** Gives an identity that nobody has to somebody; null when it shall stay nobody's. */
-export type Settle = (tx: EntityManager) => Promise<Pick<Recognised, 'withSecondFactor'> | null>;
+/** Gives an identity that nobody has to somebody, and tells what else that has proved. */
+export type Settle = (tx: EntityManager) => Promise<Pick<Recognised, 'withSecondFactor' | 'isNewcomer'>>;
+
+/** How an identity is taken. */
+interface Taking {
+  /** The provider has seen a second factor. */
+  withSecondFactor?: boolean;
+  /** What is done for an identity that nobody has. */
+  settle?: Settle;
+  /** Only that is wanted: who has chosen or proved an account does not become somebody else meanwhile. */
+  mustSettle?: boolean;
+}
 
 /** Signs in by an identity that somebody here has, or that has just been given to them. */
 @Injectable()
@@ -41,22 +52,23 @@ export class VouchedSignInService {
   /**
    * Signs in whoever has the identity; if nobody has, `settle` may give it to somebody, in the same transaction. Two at
    * once are one after the other. What `settle` has seen of a second factor counts only for whom it has given it to.
-   * @returns null when nobody has it
+   * @returns null when nobody has it, or somebody has it who must not
    */
   async signIn(
     voucher: Voucher,
     request: AuthorizationRequest,
     client: ClientInfo,
-    { withSecondFactor = false, settle }: { withSecondFactor?: boolean; settle?: Settle },
+    { withSecondFactor = false, settle, mustSettle = false }: Taking,
   ): Promise<BrowserStep | null> {
     const recognised = await this.dataSource.transaction(async (tx): Promise<Recognised | null> => {
       await this.identities.hold(voucher, tx);
-      const known = await this.identities.find(voucher, tx);
-      const settled = known ? null : ((await settle?.(tx)) ?? null);
+      const known = await this.identities.findHeld(voucher, tx);
+      if (known && mustSettle) return null;
+      const settled = known ? null : await settle?.(tx);
       const identity = settled ? await this.identities.find(voucher, tx) : known;
       if (!identity) return null;
       const noted = await this.note(identity, voucher, client, tx);
-      return { ...noted, withSecondFactor: (settled ?? { withSecondFactor }).withSecondFactor };
+      return { ...noted, ...(settled ?? { withSecondFactor, isNewcomer: false }) };
     });
     if (!recognised) return null;
     const { user, ...proved } = recognised;
@@ -96,7 +108,7 @@ export class VouchedSignInService {
     { role, ...vouched }: Voucher,
     client: ClientInfo,
     tx: EntityManager,
-  ): Promise<Omit<Recognised, 'withSecondFactor'>> {
+  ): Promise<Pick<Recognised, 'user' | 'ssoSessionId'>> {
     await this.roles.apply(identity, role, client, tx);
     await this.identities.noteUse(identity.id, tx);
     const ssoSessionId = await this.ssoSessions.begin(identity.id, vouched, tx);

@@ -25,9 +25,11 @@ export interface Verdict {
 export function judge(config: Config, provider: SsoProviderConfig, person: VouchedPerson): Verdict {
   const { acr, amr, claims } = person;
   const mayRegister = admitsStrangers(config, provider);
+  const missing = missingClaims(claims, provider.allow);
   return {
-    missing: missingClaims(claims, provider.allow),
-    role: roleOf(provider, claims),
+    missing,
+    // Whom the provider does not let in, it makes nobody among the staff.
+    role: missing.length > 0 ? null : roleOf(provider, claims),
     withSecondFactor:
       (acr !== null && provider.mfa_acr.includes(acr)) || amr.some((method) => provider.mfa_amr.includes(method)),
     mayRegister,

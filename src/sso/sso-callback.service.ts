@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { BrowserStep } from '../auth/browser-step.js';
 import type { ClientInfo } from '../common/client-info.js';
 import { AuthorizationRefusal, type ErrorCode, LinkRefusal, Refusal } from '../common/errors.js';
@@ -107,7 +107,7 @@ export class SsoCallbackService {
 
   /** The account is the one that asked for the link, as it was then: what the callback's query says of it counts for nothing. */
   private async link(
-    { userId, credentialEpoch }: SsoFlow,
+    { userId, credentialEpoch, sessionId }: SsoFlow,
     provider: SsoProviderConfig,
     person: VouchedPerson,
     client: ClientInfo,
@@ -117,12 +117,19 @@ export class SsoCallbackService {
       await this.identities.hold(person, tx);
       const user = await lockUser(userId ?? '', tx);
       if (!user || user.credentialEpoch !== credentialEpoch || accountBlock(user) !== null) throw linkExpired();
+      if (sessionId !== null && !(await isLive(sessionId, tx))) throw linkExpired();
       if (await this.identities.link(user.id, person, provider, client, tx)) return;
       // The words of Lysand 0.5.
       const sentence = 'This account has already been linked to this OpenID Connect provider.';
       throw new LinkRefusal('Account already linked', sentence);
     });
   }
+}
+
+/** With the person held: what ends sessions is done, or waits for the link. */
+async function isLive(sessionId: number, tx: EntityManager): Promise<boolean> {
+  const rows = await tx.query('select from session where id = $1 and revoked_at is null for share', [sessionId]);
+  return rows.length === 1;
 }
 
 function notAdmitted(): LinkRefusal {

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import type { BrowserStep } from '../auth/browser-step.js';
 import type { ClientInfo } from '../common/client-info.js';
@@ -8,6 +9,7 @@ import { oauthPairs, pageUrl } from '../common/oauth-redirects.js';
 import { Config } from '../config/config.js';
 import type { SsoProviderConfig } from '../config/sso-config.js';
 import { IdentitiesService } from '../identities/identities.service.js';
+import { RolesService } from '../identities/roles.service.js';
 import { type AuthorizationRequest, AuthorizationRequests } from '../oauth/authorization-request.js';
 import type { VouchedPerson } from '../providers/claims.js';
 import { RegistrationService } from '../registration/registration.service.js';
@@ -38,8 +40,10 @@ export class SsoSignInService {
     private readonly registrations: RegistrationService,
     private readonly waiting: SsoRegistrationsService,
     private readonly users: UsersService,
+    private readonly roles: RolesService,
     private readonly audit: AuditService,
     private readonly config: Config,
+    @InjectDataSource() private readonly dataSource: DataSource,
   ) {}
 
   /**
@@ -86,7 +90,7 @@ export class SsoSignInService {
       return await this.signIns.signIn(person, request, client, {
         settle: async (tx: EntityManager) => {
           await this.signIns.makeFor(person, write, provider, client, tx);
-          return { withSecondFactor: false };
+          return { withSecondFactor: false, isNewcomer: true };
         },
       });
     } catch (error) {
@@ -120,9 +124,13 @@ export class SsoSignInService {
     client: ClientInfo,
   ): Promise<AuthorizationRefusal> {
     this.log.log({ provider: provider.id, missing }, 'Somebody lacks the claims that let people in');
-    const identity = await this.identities.find(vouched);
-    const entry = { type: 'sso.refused', userId: identity?.userId ?? null, applicationId: request.client.id } as const;
-    await this.audit.record(entry, client);
+    await this.dataSource.transaction(async (tx) => {
+      const identity = await this.identities.findHeld(vouched, tx);
+      // Who is not let in any more does not stay among the staff by what the provider gave before.
+      if (identity) await this.roles.apply(identity, null, client, tx);
+      const userId = identity?.userId ?? null;
+      await this.audit.record({ type: 'sso.refused', userId, applicationId: request.client.id }, client, tx);
+    });
     const sentence = 'The provider does not admit you to this instance';
     return new AuthorizationRefusal('access_denied', sentence, request.parameters);
   }

@@ -131,3 +131,8 @@ export const LINK_OVER = linkRefused('This link request has expired or was start
 
 /** Where one ends that was made. */
 export const LINKED = { to: `${PUB}/`, sent: { oidc_account_linked: 'true' } };
+
+/** Forgets what is known of the providers, as a restart would: copies, keys, and who does not answer. */
+export function forgetProviders({ config }: TestApp): void {
+  config.sso.providers = config.sso.providers.map((one) => Object.assign(new SsoProviderConfig(), one));
+}

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import type { Test } from 'supertest';
+import type { Response, Test } from 'supertest';
 import { PUB, type TestApp } from './app.js';
 import { type EvilIssuer, evilCallback } from './evil-issuer.js';
 import type { Claims } from './evil-tokens.js';
-import { cookiesOf, redirectOf } from './flows.js';
+import { cookiesOf, countRows, redirectOf } from './flows.js';
 import { deliver, startVisit } from './sso.js';
 
 /** A `Set-Cookie` line that takes the cookie of a visit out of the browser. */
@@ -74,7 +74,7 @@ export async function comeVouched(
   evil: EvilIssuer,
   query: Record<string, string>,
   claims: Claims,
-): Promise<Awaited<Test>> {
+): Promise<Response> {
   const { callback, cookie } = await vouchFor(test, evil, query, claims);
   return deliver(test, callback, cookie);
 }
@@ -122,4 +122,22 @@ export async function accountOf({ dataSource }: TestApp, username: string): Prom
     [username],
   );
   return row ?? null;
+}
+
+/** The tables of which a refusal leaves every row as it is, and adds none. */
+const HOLDINGS = [
+  'user',
+  'linked_identity',
+  'sso_session',
+  'pending_sign_in',
+  'browser_session',
+  'authorization_code',
+  'session',
+  'mail_outbox',
+] as const;
+
+/** How many rows they have. */
+export async function holdings(test: TestApp): Promise<Record<string, number | undefined>> {
+  const counts = await countRows(test);
+  return Object.fromEntries(HOLDINGS.map((table) => [table, counts[table]]));
 }

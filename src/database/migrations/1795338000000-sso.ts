@@ -10,6 +10,7 @@ export class Sso1795338000000 implements MigrationInterface {
         "issuer" text NOT NULL,
         "subject" text NOT NULL,
         "granted_role" text,
+        "own_role" text,
         "created_at" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
         "last_used_at" TIMESTAMP WITH TIME ZONE,
         CONSTRAINT "PK_203b51fdae6d00fd0a59c635d78" PRIMARY KEY ("id")
@@ -31,6 +32,7 @@ export class Sso1795338000000 implements MigrationInterface {
         "parameters" jsonb,
         "user_id" uuid,
         "credential_epoch" integer,
+        "session_id" bigint,
         "ticket_hash" bytea,
         "expires_at" TIMESTAMP WITH TIME ZONE NOT NULL,
         "used_at" TIMESTAMP WITH TIME ZONE,
