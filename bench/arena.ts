@@ -47,7 +47,7 @@ export async function openArena(url: string | undefined, program: string): Promi
 
 async function describePrograms(url: string, folder: string, program: string) {
   const config = join(folder, 'gatehouse.yaml');
-  await writeFile(config, 'limits: { enabled: false }\n');
+  await writeFile(config, 'limits: { enabled: false }\nimports: { max_rows: 200000 }\n');
   const env = { DATABASE_URL: url, NODE_ENV: 'production' };
   const authorization = `Bearer ${secret('token', 2)}`;
   const gatehouse: Program = {

@@ -9,6 +9,7 @@ import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Arena, openArena } from './arena.js';
+import { judgeChecks, playImports } from './imports.js';
 import { startServer } from './processes.js';
 import * as report from './report.js';
 import { playRound, type Turn } from './rounds.js';
@@ -23,7 +24,7 @@ const { values: options } = parseArgs({
     program: { type: 'string', default: join(import.meta.dirname, '../dist/main.js') },
   },
 });
-const NAMES = [...TARGETS.map((target) => target.name), 'sign_in', 'cold_start'];
+const NAMES = [...TARGETS.map((target) => target.name), 'sign_in', 'imports', 'cold_start'];
 const RESULTS = join(import.meta.dirname, 'results');
 const COLD_STARTS = 5;
 
@@ -126,6 +127,23 @@ async function measureColdStarts(arena: Arena) {
   };
 }
 
+/** Lists of people here, beside as many rows by plain SQL. */
+async function measureImports(arena: Arena) {
+  if (!wanted.has('imports')) return null;
+  const { lists, undisturbed, beside } = await playImports(arena, rounds);
+  for (const { rows, accepted, done, rate, plain, ratio } of lists) {
+    process.stdout.write(
+      `import of ${rows} rows: accepted in ${accepted.toFixed(0)} ms, done in ${done.toFixed(0)} ms, ` +
+        `${rate.toFixed(0)} rows/s, ${ratio.toFixed(2)} of plain inserts (${plain.toFixed(0)} rows/s)\n`,
+    );
+  }
+  report.printHead();
+  report.printRow('token checks', undisturbed, null);
+  report.printRow('  beside an import', beside, null, `${(beside.rate / undisturbed.rate).toFixed(2)} of undisturbed`);
+  process.stdout.write('\n');
+  return { lists, undisturbed, beside, verdicts: [...lists.flatMap((list) => list.verdicts), judgeChecks(beside)] };
+}
+
 async function main(): Promise<void> {
   const unknown = [...wanted].filter((name) => !NAMES.includes(name));
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(', ')}: there is ${NAMES.join(', ')}`);
@@ -138,7 +156,10 @@ async function main(): Promise<void> {
     const coldStart = await measureColdStarts(arena);
     const hotPaths = await measureTargets(arena);
     const signIns = await measureSignIns(arena);
-    const verdicts = [hotPaths?.targets ?? [], signIns ?? [], coldStart ?? []].flat().flatMap((part) => part.verdicts);
+    const imports = await measureImports(arena);
+    const verdicts = [hotPaths?.targets ?? [], signIns ?? [], imports ?? [], coldStart ?? []]
+      .flat()
+      .flatMap((part) => part.verdicts);
     report.printVerdicts(verdicts);
     const commit = execFileSync('git', ['rev-parse', 'HEAD'], { cwd: import.meta.dirname })
       .toString()
@@ -152,12 +173,14 @@ async function main(): Promise<void> {
       verdicts,
       ...hotPaths,
       signIns,
+      imports,
       coldStart,
     };
     await mkdir(RESULTS, { recursive: true });
     await writeFile(join(RESULTS, 'latest.json'), `${JSON.stringify(result, null, 2)}\n`);
     const loads = [
       ...(hotPaths?.targets ?? []).flatMap(({ reference, gatehouse }) => [reference, gatehouse]),
+      ...(imports ? [imports.undisturbed, imports.beside] : []),
       ...(signIns ? [signIns.alone, signIns.single, signIns.undisturbed, signIns.beside, signIns.signInsBeside] : []),
     ];
     const failed = loads.reduce((sum, load) => sum + load.failed, 0);

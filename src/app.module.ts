@@ -4,6 +4,7 @@ import { LoggerModule } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { AccessModule } from './access/access.module.js';
 import { AccountModule } from './account/account.module.js';
+import { AccountsModule } from './accounts/accounts.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { BackupsModule } from './backups/backups.module.js';
 import { CommonModule } from './common/common.module.js';
@@ -14,6 +15,8 @@ import { ENTITIES } from './entities.js';
 import { FrontendConfigModule } from './frontend-config/frontend-config.module.js';
 import { MailLinksModule } from './mail-links/mail-links.module.js';
 import { MailModule } from './mail/mail.module.js';
+import { ImportSettingsModule } from './import-settings/import-settings.module.js';
+import { ImportWorkModule } from './import-work/import-work.module.js';
 import { ImportRoutesModule } from './import-routes/import-routes.module.js';
 import { InstanceModule } from './instance/instance.module.js';
 import { SERIALIZERS } from './logging.js';
@@ -36,6 +39,7 @@ import { SsoPagesModule } from './sso-pages/sso-pages.module.js';
     AccessModule,
     SessionsModule,
     AccountModule,
+    AccountsModule,
     BackupsModule,
     RegistrationModule,
     InstanceModule,
@@ -43,6 +47,7 @@ import { SsoPagesModule } from './sso-pages/sso-pages.module.js';
     MailLinksModule,
     MfaModule,
     FactorRecoveryModule,
+    ImportWorkModule,
     ImportRoutesModule,
     OAuthModule,
     AuthModule,
@@ -67,6 +72,7 @@ export class AppModule {
         SsoPagesModule.on(config),
         settings,
         SecuritySettingsModule.on(config, settings),
+        ImportSettingsModule.on(config, settings),
       ],
     };
   }

@@ -120,6 +120,8 @@ describe('the archive', () => {
       displayName: 'Ünï <b>',
       note: 'Two\nlines',
       locale: 'de',
+      locked: true,
+      settingsStore: { 'pleroma-fe': { theme: 'dark' } },
       emailVerifiedAt: new Date(),
       createdAt: new Date('2026-01-02T03:04:05.678Z'),
     });
@@ -156,6 +158,10 @@ describe('the archive', () => {
       display_name: 'Ünï <b>',
       note: 'Two\nlines',
       locale: 'de',
+      locked: true,
+      bot: false,
+      discoverable: true,
+      frontend_settings: { 'pleroma-fe': { theme: 'dark' } },
       created_at: '2026-01-02T03:04:05.678Z',
     });
     const { current, ...listed } = session;

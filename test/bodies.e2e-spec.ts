@@ -234,8 +234,8 @@ describe('a body (contract.md §0.3)', () => {
     expect(bodyOf(file).error).toBe('client_name - Invalid string.');
   });
 
-  it('of 2 MiB is refused by every route that takes one', async () => {
-    for (const route of routes) {
+  it('of 2 MiB is refused by every route that takes one, but for those that take lists', async () => {
+    for (const route of routes.filter(({ facts }) => !facts.upload)) {
       const { access } = route.facts;
       const token = access?.kind === 'bearer' && access.principal === 'app' ? tokens.app : tokens.user;
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };

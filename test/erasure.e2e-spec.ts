@@ -31,7 +31,17 @@ afterAll(async () => {
   await smtp.close();
 });
 
-const PERSONAL = { displayName: 'Person', note: 'Me', locale: 'de', registrationReason: 'Why not', role: 'moderator' };
+const PERSONAL = {
+  displayName: 'Person',
+  note: 'Me',
+  locale: 'de',
+  locked: true,
+  bot: true,
+  discoverable: false,
+  settingsStore: { fe: { theme: 'dark' } },
+  registrationReason: 'Why not',
+  role: 'moderator',
+};
 
 /** In which tables something of a person is left; what later rooms add joins by itself. */
 async function traces({ id }: { id: string }): Promise<string[]> {
@@ -74,6 +84,10 @@ describe('the erasure of an account (contract.md §5.9)', () => {
       display_name: '',
       note: '',
       locale: null,
+      locked: false,
+      bot: false,
+      discoverable: true,
+      settings_store: {},
       registration_reason: null,
       approval_pending: false,
       confirmation_pending: false,

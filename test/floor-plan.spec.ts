@@ -28,7 +28,7 @@ const FLOORS = [
     'frontend-config',
     'instance',
   ],
-  ['oauth', 'mail-links', 'import-routes'],
+  ['oauth', 'mail-links', 'import-routes', 'import-work'],
   ['auth'],
   ['sso-flows'],
   ['sso-registration', 'sso-links'],

@@ -76,6 +76,10 @@ const TELLS: Record<TemplateName, { subject: string; tells: RegExp[]; link?: 'ac
     subject: 'A second factor was removed at Little Pond',
     tells: [/does not ask for a second factor any more/, /set up a second factor anew/],
   },
+  import_finished: {
+    subject: 'Your import at Little Pond is finished',
+    tells: [/list that you uploaded for your account alice/, /120 rows, 100 done, 20 failed\./, /can be undone/],
+  },
   identity_linked: {
     subject: 'Keycloak can sign you in at Little Pond',
     tells: [/an identity at Keycloak signs in to your account alice/],
@@ -157,6 +161,7 @@ const FACTS = {
   until: '2026-11-29T06:26:00.000Z',
   reason: 'I draw birds',
   provider: 'Keycloak',
+  counts: '120 rows, 100 done, 20 failed.',
 };
 
 /** What an HTML part says, without its form. */

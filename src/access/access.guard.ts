@@ -31,6 +31,7 @@ export class AccessGuard implements CanActivate {
     const { access } = request.routeOptions.config;
     if (!access) throw new Refusal('internal', undefined, { cause: new Error(`${request.url} declares no access`) });
     if (access.kind === 'bearer') request.principal = await this.recognise(access, request);
+    if (access.kind === 'open' && access.knowsCaller) request.principal = await this.recogniseIfAny(request);
     if (access.kind === 'browser' && request.method === 'POST' && !access.admitsCrossSite)
       refuseCrossSite(request, this.config);
     await this.limit(request, http.getResponse<FastifyReply>());
@@ -53,6 +54,17 @@ export class AccessGuard implements CanActivate {
     if (access.principal === 'user' && !user) throw new Refusal('user_required');
     if (access.principal === 'app' && user) throw new Refusal('app_required');
     return found.principal;
+  }
+
+  /** Somebody whose token is no good is anybody. */
+  private async recogniseIfAny(request: FastifyRequest): Promise<Principal | undefined> {
+    if (request.headers.authorization === undefined) return undefined;
+    try {
+      return await this.recognise({ kind: 'bearer', principal: 'any', scopes: [] }, request);
+    } catch (error) {
+      if (error instanceof Refusal && (error.status === 401 || error.status === 403)) return undefined;
+      throw error;
+    }
   }
 
   private async limit(request: FastifyRequest, reply: FastifyReply): Promise<void> {

@@ -23,7 +23,9 @@ export class BearerStrategy extends PassportStrategy(Strategy, 'bearer') {
     if (authorization === undefined) throw new Refusal('token_missing');
     if (isGivenTwice(request)) throw new Refusal('several_tokens');
     const [, token] = authorization.length > MAX_LENGTH ? [] : (/^Bearer +([^ ]+)$/i.exec(authorization) ?? []);
-    const found = token === undefined ? null : await this.sessions.recognise(token, () => clientInfo(request));
+    const { readsOwnAccount } = request.routeOptions.config;
+    const found =
+      token === undefined ? null : await this.sessions.recognise(token, () => clientInfo(request), readsOwnAccount);
     if (!found) throw new Refusal('token_invalid');
     return found;
   }

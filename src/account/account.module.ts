@@ -7,7 +7,6 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountActionsController } from './account-actions.controller.js';
 import { AccountEndingService } from './account-ending.service.js';
-import { AccountsController } from './accounts.controller.js';
 import { ChangeEmailService } from './change-email.service.js';
 import { ChangePasswordService } from './change-password.service.js';
 import { ErasureWorker } from './erasure.worker.js';
@@ -17,7 +16,7 @@ import { SecurityEventsController } from './security-events.controller.js';
 /** What a person does with their account as a whole. */
 @Module({
   imports: [AuditModule, JobsModule, LimitsModule, MfaModule, SessionsModule, UsersModule],
-  controllers: [AccountsController, AccountActionsController, SecurityEventsController, LaterController],
+  controllers: [AccountActionsController, SecurityEventsController, LaterController],
   providers: [AccountEndingService, ChangeEmailService, ChangePasswordService, ErasureWorker],
   exports: [AccountEndingService, ChangeEmailService, ChangePasswordService],
 })

@@ -40,6 +40,18 @@ const SESSIONS = `
   )
   delete from refresh_token r using ended where r.session_id = ended.id`;
 
+/** What the person had to do with others, and they with the person, which may be as much; a commit of its own, too. */
+const RELATIONS = ['source_id', 'target_id'].map(
+  (end) => `delete from relationship r using "user" u where r.${end} = $1 and u.id = $1 and u.erased_at is not null`,
+);
+
+/** The lists that the person has imported; likewise. */
+const IMPORTS = ['import_change', 'import_row', 'import'].map((table) => {
+  const key = table === 'import' ? 'id' : 'import_id';
+  return `delete from ${table} where ${key} in (select i.id from import i join "user" u on u.id = i.user_id
+    where i.user_id = $1 and u.erased_at is not null)`;
+});
+
 /** Erases deleted accounts when their grace is over: all but the bare name, which stays taken (contract.md §5.9). */
 @Injectable()
 export class ErasureWorker implements OnModuleInit {
@@ -59,17 +71,18 @@ export class ErasureWorker implements OnModuleInit {
     });
   }
 
-  /** The job is done when both parts are; each may be repeated. */
+  /** The job is done when all parts are; each may be repeated. */
   private async erase({ payload: { userId } }: RunningJob<{ userId: string }>): Promise<void> {
     await this.dataSource.transaction((tx) => this.erasePerson(userId, tx));
-    await purge(this.dataSource, SESSIONS, [userId]);
+    for (const statement of [SESSIONS, ...RELATIONS, ...IMPORTS]) await purge(this.dataSource, statement, [userId]);
   }
 
   private async erasePerson(userId: string, tx: EntityManager): Promise<void> {
     // Somebody who came back at the last moment is not erased.
     const [erased] = await tx.query(
       `update "user" set email = null, email_verified_at = null, password_hash = null, role = 'user', display_name = '',
-         note = '', locale = null, registration_reason = null, disabled_at = null, disabled_by_staff = false,
+         note = '', locale = null, locked = false, bot = false, discoverable = true, settings_store = '{}',
+         registration_reason = null, disabled_at = null, disabled_by_staff = false,
          approval_pending = false, confirmation_pending = false, password_reset_required = false, erased_at = now(),
          credential_epoch = credential_epoch + 1
        where id = $1 and deletion_due_at <= now() and erased_at is null returning id`,

@@ -10,6 +10,8 @@ import { poolOf } from '../database/pool.js';
 import { IdentitiesService } from '../identities/identities.service.js';
 import { backoff, LeaseLost, type RunningJob } from '../jobs/job-kind.js';
 import { JobsService } from '../jobs/jobs.service.js';
+import { type OwnRelation, pageOfRelations } from '../relationships/own-relations.js';
+import type { RelationshipKind } from '../relationships/relationship.entity.js';
 import { type ListedSession, pageOfSessions } from '../sessions/list-sessions.js';
 import { mapSession } from '../sessions/session.dto.js';
 import { accountBlock, USER_IS_ACTIVE } from '../users/account-state.js';
@@ -86,11 +88,27 @@ export class BackupWorker implements OnModuleInit {
       dataFiles(this.config, {
         user,
         identities: await this.identities.list(user.id),
-        sessions: pages((below) => pageOfSessions(poolOf(this.dataSource), user.id, PAGE, below), mapOwnSession, count),
-        events: pages((below) => this.audit.list(user.id, PAGE, below), mapOwnEvent, count),
+        sessions: pages(
+          (below?: number) => pageOfSessions(poolOf(this.dataSource), user.id, PAGE, below),
+          mapOwnSession,
+          count,
+        ),
+        events: pages((below?: number) => this.audit.list(user.id, PAGE, below), mapOwnEvent, count),
+        follows: this.relations('follow', user, count),
+        blocks: this.relations('block', user, count),
+        mutes: this.relations('mute', user, count),
       }),
     );
     await this.dataSource.transaction((tx) => this.finish(job, file, tx));
+  }
+
+  private relations(
+    kind: RelationshipKind,
+    { id }: User,
+    count: (rows: number) => Promise<void>,
+  ): AsyncGenerator<OwnRelation[]> {
+    const read = (below?: string) => pageOfRelations(kind, id, PAGE, below, this.dataSource);
+    return pages(read, (row) => row, count);
   }
 
   /** The file, its mail and the end of the job, once or not at all. */
@@ -137,11 +155,11 @@ async function fail(backupId: number, tx: EntityManager): Promise<void> {
 }
 
 /** All pages of a list, each row as it shall stand in the archive, counted as they are read. */
-async function* pages<Row>(
-  read: (below?: number) => Promise<Page<Row>>,
-  map: (row: Row) => object,
+async function* pages<Row, Id, Mapped extends object>(
+  read: (below?: Id) => Promise<Page<Row, Id>>,
+  map: (row: Row) => Mapped,
   count: (rows: number) => Promise<void>,
-): AsyncGenerator<object[]> {
+): AsyncGenerator<Mapped[]> {
   let page = await read();
   for (;;) {
     await count(page.rows.length);

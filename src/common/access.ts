@@ -7,6 +7,9 @@ import { QueryOrBody, routeFacts, Speaks } from './route-config.js';
 /** Nobody needs to be recognised; scripts of any origin may read the answer. */
 export const Open = () => routeFacts({ access: { kind: 'open' } });
 
+/** Nobody needs to be recognised, but whoever sends a good access token is told more. */
+export const OpenToCallers = () => routeFacts({ access: { kind: 'open', knowsCaller: true } });
+
 /** The service checks client credentials; `cors` as contract.md §0.8 lists the route. */
 export const ClientCredentials = (options: { cors: boolean }) => routeFacts({ access: { kind: 'client', ...options } });
 

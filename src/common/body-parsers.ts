@@ -105,23 +105,36 @@ async function readMultipart(request: FastifyRequest): Promise<Parameters> {
       const isFile = part.filename !== undefined || part.mimetype === 'application/octet-stream';
       size += part.fieldname.length + bytes.length;
       files += isFile ? 1 : 0;
-      if (size > bodyLimit || files > 1) throw new Refusal('body_too_large');
+      if (size > bodyLimit) throw new Refusal('body_too_large');
       entries.push([part.fieldname, isFile ? new UploadedFile(bytes, part.filename ?? null) : utf8(bytes)]);
     }
   } catch (error) {
-    throw asBodyRefusal(error);
+    throw asBodyRefusal(error, request);
   }
-  return collect(entries);
+  const parameters = collect(entries);
+  if (files > 1) throw tooManyParts(request);
+  return parameters;
+}
+
+/** Too many parts are a matter of size (contract.md §0.3), but not where a list may be large: there they are a mistake (§7.1). */
+function tooManyParts({ routeOptions }: FastifyRequest, cause?: unknown): Refusal {
+  return new Refusal(routeOptions.config.upload ? 'malformed_body' : 'body_too_large', undefined, { cause });
 }
 
 /** The multipart library's own errors, by status: too much is 413, all else is an unreadable body. */
-function asBodyRefusal(error: unknown): Refusal {
+function asBodyRefusal(error: unknown, request: FastifyRequest): Refusal {
   if (error instanceof Refusal) return error;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'FST_PARTS_LIMIT' || code === 'FST_FILES_LIMIT') return tooManyParts(request, error);
   const tooLarge = error instanceof Error && 'statusCode' in error && error.statusCode === 413;
   return new Refusal(tooLarge ? 'body_too_large' : 'malformed_body', undefined, { cause: error });
 }
 
-function parseJson(text: string): Parameters {
+/**
+ * Reads a JSON object, not too deep (contract.md §0.3).
+ * @throws Refusal `malformed_body`
+ */
+export function parseJson(text: string): Parameters {
   if (text === '') return emptyParameters();
   if (depthOf(text) > MAX_JSON_DEPTH) throw new Refusal('malformed_body');
   let value: unknown;

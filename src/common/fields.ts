@@ -60,6 +60,22 @@ export function Flag({
   );
 }
 
+/** A whole number from 0 on, as a JSON number or in digits. */
+export function WholeNumber({ description, most }: { description: string; most: number }): PropertyDecorator {
+  return applyDecorators(
+    ApiProperty({ type: Number, minimum: 0, maximum: most, description, required: false }),
+    ValidateIf((_, value) => value !== undefined),
+    Transform(({ value }) => (typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value)),
+    ValidateBy({
+      name: 'wholeNumber',
+      validator: {
+        validate: (value: unknown) =>
+          typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most,
+      },
+    }),
+  );
+}
+
 /** A parameter that is a string or a list of strings. */
 export function TextOrList({
   description,

@@ -7,14 +7,14 @@ import type { Config } from '../config/config.js';
 import { readBigint } from './record-id.js';
 
 /** One page of a list whose newest rows come first. */
-export interface Page<Row> {
+export interface Page<Row, Id = number> {
   rows: Row[];
   /** The `max_id` of the page after this one; null when this is the last. */
-  next: number | null;
+  next: Id | null;
 }
 
 /** Cuts a page out of rows of which one more than `limit` was asked for. */
-export function cutPage<Row extends { id: number }>(rows: Row[], limit: number): Page<Row> {
+export function cutPage<Row extends { id: unknown }>(rows: Row[], limit: number): Page<Row, Row['id']> {
   const kept = rows.slice(0, limit);
   return { rows: kept, next: rows.length > limit ? (kept.at(-1)?.id ?? null) : null };
 }

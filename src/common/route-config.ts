@@ -16,6 +16,8 @@ export interface RouteFacts {
   queryOrBody?: boolean;
   /** Takes a file: the body may be as large as the operator lets lists be, and take longer to arrive. */
   upload?: boolean;
+  /** The person's own account is read with their access token, in one statement. */
+  readsOwnAccount?: boolean;
   /** The name of the budget that counts calls of this route by address (contract.md §1.1). */
   addressBudget?: BudgetName;
   /** The name of the budget that counts failures of this route by address; the work itself counts them. */
@@ -24,8 +26,8 @@ export interface RouteFacts {
 
 /** Which world a route belongs to, and what it demands. */
 export type Access =
-  /** No credentials at all; CORS for everybody. */
-  | { kind: 'open' }
+  /** No credentials at all; CORS for everybody. One that `knowsCaller` tells more to whoever sends a good access token. */
+  | { kind: 'open'; knowsCaller?: boolean }
   /** Client credentials in the request, checked by the service (RFC 6749 §2.3). */
   | { kind: 'client'; cors: boolean }
   /** Cookies, no CORS; a POST is checked for where it comes from, unless other sites may send it (contract.md §0.9). */
@@ -77,6 +79,9 @@ export const NoHttp10Cache = () => routeFacts({ noHttp10Cache: true });
 
 /** The body may hold a file (contract.md §0.3, *imports*). */
 export const TakesFile = () => routeFacts({ upload: true });
+
+/** The calling person's own account is read with the token: the route tells it. */
+export const ReadsOwnAccount = () => routeFacts({ readsOwnAccount: true });
 
 /** HEAD is refused because the GET changes something. */
 export const NoHead = () => routeFacts({ noHead: true });

@@ -33,7 +33,7 @@ export class ImportEventsController {
   ): Promise<void> {
     const { row } = await this.imports.get(user.id, id);
     demandScopes(scopes, readScopes(row.kind));
-    const stream = this.events.open(user.id, id, sessionId);
+    const stream = this.events.open(user.id, id, sessionId, reply.raw);
     // Proxies must not gather events.
     void reply.type('text/event-stream').header('x-accel-buffering', 'no').send(stream);
   }

@@ -1,4 +1,5 @@
-import { Readable } from 'node:stream';
+import type { ServerResponse } from 'node:http';
+import { finished, Readable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
@@ -18,40 +19,57 @@ const COMMENT_MS = 15_000;
 
 const OVER = new Set(['preview', 'finished', 'cancelled', 'undone']);
 
+/** Who listens, and what ends it. */
+interface Listener {
+  userId: string;
+  end: AbortController;
+}
+
 /** Tells how far imports are while somebody listens; the database is looked at, so that every replica knows. */
 @Injectable()
 export class ImportEventsService implements BeforeApplicationShutdown {
-  private readonly streams = new Map<string, number>();
-  private readonly stop = new AbortController();
+  private readonly listeners = new Set<Listener>();
+  private isStopping = false;
 
   constructor(
     private readonly imports: ImportsService,
     @InjectDataSource() private readonly dataSource: DataSource,
   ) {}
 
-  /** A stream of events; it ends with the import, with the session, or when this process stops. @throws Refusal `throttled` */
-  open(userId: string, importId: string, sessionId: number): Readable {
-    const count = this.streams.get(userId) ?? 0;
-    if (count >= MOST_STREAMS) throw new Refusal('throttled', undefined, { retryAfter: 15 });
-    this.streams.set(userId, count + 1);
-    const stream = Readable.from(this.events(userId, importId, sessionId));
-    stream.once('close', () => {
-      const left = (this.streams.get(userId) ?? 1) - 1;
-      if (left === 0) this.streams.delete(userId);
-      else this.streams.set(userId, left);
+  /**
+   * A stream of events for an answer; it ends with the import, with the session, when nobody listens any more, or when
+   * this process stops.
+   * @throws Refusal `throttled`
+   */
+  open(userId: string, importId: string, sessionId: number, answer: ServerResponse): Readable {
+    const open = [...this.listeners].filter((one) => one.userId === userId).length;
+    if (open >= MOST_STREAMS) throw new Refusal('throttled', undefined, { retryAfter: 15 });
+    const listener = { userId, end: new AbortController() };
+    this.listeners.add(listener);
+    if (this.isStopping) listener.end.abort();
+    // Between two events the stream itself would not notice.
+    finished(answer, () => {
+      this.listeners.delete(listener);
+      listener.end.abort();
     });
-    return stream;
+    return Readable.from(this.events(userId, importId, sessionId, listener.end.signal));
   }
 
   beforeApplicationShutdown(): void {
-    this.stop.abort();
+    this.isStopping = true;
+    for (const { end } of this.listeners) end.abort();
   }
 
-  private async *events(userId: string, importId: string, sessionId: number): AsyncGenerator<string> {
+  private async *events(
+    userId: string,
+    importId: string,
+    sessionId: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<string> {
     yield 'retry: 3000\n\n';
     let last = '';
     let spokeAt = Date.now();
-    while (!this.stop.signal.aborted && (await this.isLive(sessionId))) {
+    while (!signal.aborted && (await this.isLive(sessionId))) {
       const found = mapImport(await this.imports.get(userId, importId));
       const data = JSON.stringify(found);
       if (data !== last) {
@@ -67,7 +85,7 @@ export class ImportEventsService implements BeforeApplicationShutdown {
         yield ': still here\n\n';
         spokeAt = Date.now();
       }
-      await pause(LOOK_MS, undefined, { signal: this.stop.signal }).catch(() => {});
+      await pause(LOOK_MS, undefined, { signal }).catch(() => {});
     }
   }
 

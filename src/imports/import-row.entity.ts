@@ -51,9 +51,13 @@ export class ImportRow {
   @Column({ type: 'uuid', nullable: true })
   accountId: string | null;
 
-  /** Look-ups at the host so far. */
+  /** Look-ups at the host that failed so far. */
   @Column({ type: 'smallint', default: 0 })
   attempts: number;
+
+  /** How often the host has asked for time, which is no failure of it. */
+  @Column({ type: 'smallint', default: 0 })
+  waits: number;
 
   /** Not looked up again before, because the host asked for time. */
   @Column({ type: 'timestamptz', nullable: true })

@@ -23,7 +23,10 @@ export function digestOf({ kind, mode, rows }: NewImport): Buffer {
   return hash.digest();
 }
 
-/** Writes a list and every row of it, in two statements. */
+/** Rows of one statement: more would hold up everybody else for longer than a blink. */
+const CHUNK = 5000;
+
+/** Writes a list and every row of it. */
 export async function insertImport(wanted: NewImport, digest: Buffer, tx: EntityManager): Promise<void> {
   const { id, userId, kind, mode, dryRun, fileName, facts, rows } = wanted;
   await tx.query(
@@ -31,14 +34,20 @@ export async function insertImport(wanted: NewImport, digest: Buffer, tx: Entity
      values ($1, $2, $3, $4, $5, 'queued', $6, $7, $8, $9, $10)`,
     [id, userId, kind, mode, dryRun, fileName, facts.dialect, facts.encoding, JSON.stringify(facts.warnings), digest],
   );
+  for (let first = 0; first < rows.length; first += CHUNK)
+    await insertRows(id, first, rows.slice(first, first + CHUNK), tx);
+}
+
+async function insertRows(id: string, first: number, rows: readonly ListRow[], tx: EntityManager): Promise<void> {
   await tx.query(
     `insert into import_row (import_id, position, line, handle, username, host, options, state, reason)
-     select $1, ordinality, line, handle, username, host, options,
+     select $1, $2 + ordinality, line, handle, username, host, options,
        case when reason is null then 'pending' when reason in ('self', 'duplicate') then 'skipped' else 'failed' end, reason
-     from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[])
+     from unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[])
        with ordinality as r (line, handle, username, host, options, reason, ordinality)`,
     [
       id,
+      first,
       rows.map(({ line }) => line),
       rows.map(({ handle }) => handle),
       rows.map(({ username }) => username),

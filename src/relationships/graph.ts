@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { USER_IS_ACTIVE } from '../users/account-state.js';
+import { parametersOf, RELATE } from './graph-statements.js';
 import type { RelationshipKind } from './relationship.entity.js';
 
 /** What is wanted of a relation; what its kind does not know is left out. */
@@ -8,6 +8,7 @@ export interface Wish {
   /** Of a follow. */
   reblogs?: boolean;
   notify?: boolean;
+  /** None is all. */
   languages?: string[] | null;
   /** Of a mute. */
   notifications?: boolean;
@@ -68,14 +69,14 @@ export async function relate(
   const targets = wishes.map(({ targetId }) => targetId);
   await lockPeople(kind === 'block' ? [sourceId, ...targets] : [sourceId], tx);
   const severed = kind === 'block' ? await sever(sourceId, targets, tx) : [];
-  const judged: Judged[] = await tx.query(STATEMENTS[kind], parametersOf(kind, sourceId, wishes, revision));
+  const judged: Judged[] = await tx.query(RELATE[kind], parametersOf(kind, sourceId, wishes, revision));
   const changes = judged
     .filter(({ hasChanged }) => hasChanged)
     .map(({ targetId, before }) => ({ sourceId, kind, targetId, before, wasRemoved: false }));
   return { outcomes: judged.map(outcomeOf), changes: [...severed, ...changes] };
 }
 
-/** Takes relations of one kind away; answers those that there were. */
+/** Takes relations of one kind away; answers those that there were. A mute that is over is none. */
 export async function unrelate(
   kind: RelationshipKind,
   sourceId: string,
@@ -84,15 +85,39 @@ export async function unrelate(
 ): Promise<Change[]> {
   await lockPeople([sourceId], tx);
   const [rows] = await tx.query(
-    `delete from relationship r where source_id = $1 and kind = $2 and target_id = any($3) ${AS_CHANGE}`,
+    `delete from relationship r where source_id = $1 and kind = $2 and target_id = any($3)
+       and (expires_at is null or expires_at > now()) ${AS_CHANGE}`,
     [sourceId, kind, targetIds],
   );
   return rows;
 }
 
 /**
+ * Lets a waiting follow through, or takes it away; false when none waits. Its revision stays: whoever asked has not touched
+ * it, so that an import may still take it back.
+ */
+export async function answerFollow(
+  targetId: string,
+  sourceId: string,
+  answer: 'authorize' | 'reject',
+  tx: EntityManager,
+): Promise<boolean> {
+  // The row is of whoever asked, who may ask anew right now.
+  await lockPeople([sourceId], tx);
+  const waiting = `source_id = $1 and kind = 'follow' and target_id = $2 and state = 'requested' returning source_id`;
+  const [answered] = await tx.query(
+    answer === 'authorize'
+      ? `update relationship set state = 'accepted' where ${waiting}`
+      : `delete from relationship where ${waiting}`,
+    [sourceId, targetId],
+  );
+  return answered.length > 0;
+}
+
+/**
  * Takes changes back that nobody has touched since: a relation must still carry the revision that made it, and one that
- * was taken away must still be away. Answers those that were taken back.
+ * was taken away must still be away. A follow does not come back against a block, nor a block against the follow that its
+ * owner made since; it ends that of the other again. Answers what was taken back.
  */
 export async function restore(
   changes: readonly Change[],
@@ -118,21 +143,28 @@ export async function restore(
        and r.revision = $6 returning ${NAMED}`,
     [...columns, revision],
   );
+  // Not the state: whoever is followed may have agreed since.
   const [changedBack] = await tx.query(
-    `update relationship r set (state, reblogs, notify, languages, notifications, expires_at, revision) =
-       (select b.state, b.reblogs, b.notify, b.languages, b.notifications, b.expires_at, $7::uuid
+    `update relationship r set (reblogs, notify, languages, notifications, expires_at, revision) =
+       (select b.reblogs, b.notify, b.languages, b.notifications, b.expires_at, $7::uuid
         from jsonb_populate_record(null::relationship, c.before) b)
      from ${CHANGES} where ${SAME} and not c.was_removed and c.before is not null and r.revision = $6 returning ${NAMED}`,
     [...columns, revision, next],
   );
-  const broughtBack = await tx.query(
+  const broughtBack: Pick<Change, 'sourceId' | 'kind' | 'targetId'>[] = await tx.query(
     `insert into relationship as r (source_id, kind, target_id, state, reblogs, notify, languages, notifications, expires_at, created_at, revision)
      select b.source_id, b.kind, b.target_id, b.state, b.reblogs, b.notify, b.languages, b.notifications, b.expires_at, b.created_at, $6::uuid
      from ${CHANGES}, jsonb_populate_record(null::relationship, c.before) b
-     where c.was_removed and not (c.kind = 'follow' and exists (select from relationship x where x.kind = 'block'
-       and ((x.source_id = c.source_id and x.target_id = c.target_id) or (x.source_id = c.target_id and x.target_id = c.source_id))))
+     where c.was_removed and not (${IN_THE_WAY})
+       and not exists (select from "user" u where u.id in (c.source_id, c.target_id) and u.erased_at is not null)
      on conflict do nothing returning ${NAMED}`,
     [...columns, next],
+  );
+  const blocks = broughtBack.filter(({ kind }) => kind === 'block');
+  await tx.query(
+    `delete from relationship r using unnest($1::uuid[], $2::uuid[]) as b (source_id, target_id)
+     where r.source_id = b.target_id and r.kind = 'follow' and r.target_id = b.source_id`,
+    [blocks.map(({ sourceId }) => sourceId), blocks.map(({ targetId }) => targetId)],
   );
   return [...unmade, ...changedBack, ...broughtBack];
 }
@@ -142,6 +174,15 @@ const AS_CHANGE = `returning ${NAMED}, to_jsonb(r) as before, true as "wasRemove
 const SAME = 'r.source_id = c.source_id and r.kind = c.kind and r.target_id = c.target_id';
 const CHANGES =
   'unnest($1::uuid[], $2::text[], $3::uuid[], $4::jsonb[], $5::boolean[]) as c (source_id, kind, target_id, before, was_removed)';
+
+/** Whether there is a relation of a kind, by its key, so that thousands can be asked for. */
+const STANDS = (kind: RelationshipKind, source: string, target: string) =>
+  `exists (select from relationship x where x.source_id = ${source} and x.kind = '${kind}' and x.target_id = ${target})`;
+
+/** What keeps a relation `c` from coming back. */
+const IN_THE_WAY = `case c.kind
+  when 'follow' then ${STANDS('block', 'c.source_id', 'c.target_id')} or ${STANDS('block', 'c.target_id', 'c.source_id')}
+  when 'block' then ${STANDS('follow', 'c.source_id', 'c.target_id')} else false end`;
 
 /** Ends follows both ways, waiting ones included. */
 async function sever(sourceId: string, targetIds: readonly string[], tx: EntityManager): Promise<Change[]> {
@@ -153,85 +194,12 @@ async function sever(sourceId: string, targetIds: readonly string[], tx: EntityM
   return rows;
 }
 
-/** In one order, so that two who lock the same people never wait in a circle; accounts elsewhere have no row. */
-async function lockPeople(ids: readonly string[], tx: EntityManager): Promise<void> {
+/**
+ * Holds people until the transaction ends: in one order, so that two who lock the same people never wait in a circle.
+ * Accounts elsewhere have no row.
+ */
+export async function lockPeople(ids: readonly string[], tx: EntityManager): Promise<void> {
   await tx.query('select from "user" where id = any($1) order by id for no key update', [ids]);
-}
-
-/** The present relation of each kind, where it still holds. */
-const PRESENT = (kind: RelationshipKind) =>
-  `left join relationship f on f.source_id = $1 and f.kind = '${kind}' and f.target_id = w.target_id`;
-
-const BEFORE = 'case when f.source_id is not null then to_jsonb(f) end as before';
-
-const STATEMENTS: Record<RelationshipKind, string> = {
-  follow: `
-    with wanted as (
-      select w.target_id, w.reblogs, w.notify,
-        case when w.languages is not null then array(select jsonb_array_elements_text(w.languages)) end as languages
-      from unnest($2::uuid[], $4::boolean[], $5::boolean[], $6::jsonb[]) as w (target_id, reblogs, notify, languages)
-    ), judged as (
-      select w.*, ${BEFORE}, f.state as before_state,
-        case
-          when exists (select from relationship b where b.source_id = $1 and b.kind = 'block' and b.target_id = w.target_id) then 'you_block_them'
-          when exists (select from relationship b where b.source_id = w.target_id and b.kind = 'block' and b.target_id = $1) then 'they_block_you'
-          when u.id is not null and not ${USER_IS_ACTIVE} then 'account_disabled'
-        end as reason,
-        case when f.state = 'accepted' then 'accepted' when u.id is null or u.locked then 'requested' else 'accepted' end as state,
-        f.source_id is null or (f.reblogs, f.notify, f.languages) is distinct from (w.reblogs, w.notify, w.languages) as differs
-      from wanted w left join "user" u on u.id = w.target_id ${PRESENT('follow')}
-    ), written as (
-      insert into relationship (source_id, kind, target_id, state, reblogs, notify, languages, revision)
-      select $1, 'follow', target_id, state, reblogs, notify, languages, $3 from judged
-      where reason is null and (differs or before_state <> state)
-      on conflict (source_id, kind, target_id) do update set state = excluded.state, reblogs = excluded.reblogs,
-        notify = excluded.notify, languages = excluded.languages, revision = excluded.revision
-    )
-    select target_id as "targetId", reason, state, before, reason is null and (differs or before_state <> state) as "hasChanged" from judged`,
-  block: `
-    with judged as (
-      select w.target_id, ${BEFORE} from unnest($2::uuid[]) as w (target_id) ${PRESENT('block')}
-    ), written as (
-      insert into relationship (source_id, kind, target_id, revision)
-      select $1, 'block', target_id, $3 from judged where before is null on conflict do nothing
-    )
-    select target_id as "targetId", null as reason, 'accepted' as state, before, before is null as "hasChanged" from judged`,
-  mute: `
-    with wanted as (
-      select w.target_id, w.notifications, now() + make_interval(secs => nullif(w.duration, 0)) as expires_at
-      from unnest($2::uuid[], $4::boolean[], $5::int[]) as w (target_id, notifications, duration)
-    ), judged as (
-      select w.*, ${BEFORE},
-        f.source_id is null or (f.notifications, f.expires_at) is distinct from (w.notifications, w.expires_at) as differs
-      from wanted w ${PRESENT('mute')}
-    ), written as (
-      insert into relationship (source_id, kind, target_id, notifications, expires_at, revision)
-      select $1, 'mute', target_id, notifications, expires_at, $3 from judged where differs
-      on conflict (source_id, kind, target_id) do update set notifications = excluded.notifications,
-        expires_at = excluded.expires_at, revision = excluded.revision
-    )
-    select target_id as "targetId", null as reason, 'accepted' as state, before, differs as "hasChanged" from judged`,
-};
-
-function parametersOf(kind: RelationshipKind, sourceId: string, wishes: readonly Wish[], revision: string): unknown[] {
-  const common = [sourceId, wishes.map(({ targetId }) => targetId), revision];
-  switch (kind) {
-    case 'follow':
-      return [
-        ...common,
-        wishes.map(({ reblogs = true }) => reblogs),
-        wishes.map(({ notify = false }) => notify),
-        wishes.map(({ languages = null }) => (languages === null ? null : JSON.stringify(languages))),
-      ];
-    case 'mute':
-      return [
-        ...common,
-        wishes.map(({ notifications = true }) => notifications),
-        wishes.map(({ duration = 0 }) => duration),
-      ];
-    default:
-      return common;
-  }
 }
 
 function outcomeOf({ targetId, reason, state, before }: Judged): Outcome {

@@ -12,6 +12,7 @@ export type RelationshipState = 'accepted' | 'requested';
  */
 @Entity()
 @Index('relationship_of_target', ['targetId', 'kind', 'sourceId'])
+@Index('relationship_expiry', ['expiresAt'], { where: 'expires_at is not null' })
 export class Relationship {
   @PrimaryColumn({ type: 'uuid' })
   sourceId: string;

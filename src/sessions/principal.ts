@@ -2,6 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '../common/errors.js';
 import type { AccountStateColumns } from '../users/account-state.js';
+import type { OwnAccount } from '../users/own-account.js';
 import type { Role } from '../users/user.entity.js';
 
 /** The person behind an access token: what the hot statement reads of their row. */
@@ -13,6 +14,8 @@ export interface SignedInUser extends AccountStateColumns {
   locale: string | null;
   role: Role;
   createdAt: Date;
+  /** Only on routes that read it. */
+  own: OwnAccount | null;
 }
 
 /** Who is calling, and with which scopes. */
@@ -37,6 +40,12 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
   if (!principal) throw new Refusal('token_missing');
   return principal;
 });
+
+/** The caller of an open route that knows callers; null for anybody. */
+export const CallerIfAny = createParamDecorator(
+  (_: unknown, context: ExecutionContext): Principal | null =>
+    context.switchToHttp().getRequest<FastifyRequest>().principal ?? null,
+);
 
 /** The person behind a bearer route that needs one. */
 export const CallingUser = createParamDecorator((_: unknown, context: ExecutionContext): SignedInUser => {

@@ -12,7 +12,7 @@ import { ShortReads } from '../database/short-reads.js';
 import { NoticesService } from '../users/notices.service.js';
 import { endAccess } from './end-access.js';
 import { endSessions } from './end-sessions.js';
-import { findByAccessToken, type FoundToken } from './find-by-access-token.js';
+import { findByAccessToken, findWithOwnAccount, type FoundToken } from './find-by-access-token.js';
 import { type Grant, type IssuedRow, type IssuedSession, issueStatement } from './issue-session.js';
 import { LastUse } from './last-use.js';
 import { type ListedSession, listSessions } from './list-sessions.js';
@@ -56,10 +56,10 @@ export class SessionsService {
   }
 
   /** What an access token stands for, or null for one that we never issued; notes its use when it is alive. */
-  async recognise(accessToken: string, client: () => ClientInfo): Promise<FoundToken | null> {
+  async recognise(accessToken: string, client: () => ClientInfo, withOwnAccount = false): Promise<FoundToken | null> {
     if (!looksLikeSecret(accessToken)) return null;
     const hash = sha256(accessToken);
-    const found = await findByAccessToken(this.reads, hash);
+    const found = await (withOwnAccount ? findWithOwnAccount : findByAccessToken)(this.reads, hash);
     if (found && !found.isDead) this.lastUse.note(found.principal.sessionId, hash, client);
     return found;
   }

@@ -15,10 +15,14 @@ export class ImportProcess {
 
   constructor(private readonly test: TestApp) {}
 
-  /** Starts it and answers when it takes jobs. */
+  /** Starts it and answers when it takes jobs; anew, should somebody have been quicker to take its port. */
   async start(): Promise<void> {
-    const port = await freePort();
-    this.child = spawn(process.execPath, ['dist/main.js'], {
+    for (let attempt = 0; attempt < 3; attempt++) if (await this.isReadyOn(await freePort())) return;
+    throw new Error('The process is not ready');
+  }
+
+  private async isReadyOn(port: number): Promise<boolean> {
+    const child = spawn(process.execPath, ['dist/main.js'], {
       cwd: ROOT,
       env: {
         PATH: process.env['PATH'],
@@ -31,21 +35,24 @@ export class ImportProcess {
       },
       stdio: 'ignore',
     });
-    for (let attempt = 0; attempt < 400; attempt++) {
+    this.child = child;
+    for (let attempt = 0; attempt < 600 && child.exitCode === null; attempt++) {
       const isReady = await fetch(`http://127.0.0.1:${port}/health/ready`).then(
         ({ ok }) => ok,
         () => false,
       );
-      if (isReady) return;
+      // Not somebody else's, on the same port.
+      if (isReady && child.exitCode === null) return true;
       await pause(25);
     }
-    throw new Error('The process is not ready');
+    await this.signal('SIGKILL');
+    return false;
   }
 
   /** Sends it a signal; after SIGKILL it is gone. */
   async signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void> {
     const { child } = this;
-    if (!child || child.exitCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = name === 'SIGKILL' ? once(child, 'exit') : null;
     child.kill(name);
     await gone;
@@ -62,11 +69,17 @@ export async function passLease({ dataSource }: TestApp): Promise<void> {
   await dataSource.query(`update job set leased_until = now() - interval '1 second' where kind = 'import'`);
 }
 
+/** Below those that the system gives away by itself, which others take at any moment. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }

@@ -54,6 +54,7 @@ export class Imports1795341600000 implements MigrationInterface {
         "reason" text,
         "account_id" uuid,
         "attempts" smallint NOT NULL DEFAULT '0',
+        "waits" smallint NOT NULL DEFAULT '0',
         "retry_at" TIMESTAMP WITH TIME ZONE,
         "updated_at" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(),
         CONSTRAINT "PK_e40f1c60640756bf733f431ee49" PRIMARY KEY ("import_id", "position")

@@ -1,17 +1,26 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { Text } from '../common/fields.js';
 import type { Config } from '../config/config.js';
-import type { SignedInUser } from '../sessions/principal.js';
+import { handleOf } from '../lists/handle.js';
+import type { KnownAccount } from '../relationships/known-accounts.js';
 import { avatarUrl, headerUrl, profileUrl } from '../users/profile.js';
+import type { RelationshipResponse } from './relationship.dto.js';
 
-/** Mastodon's CredentialAccount with Pleroma's extension (contract.md §8.4). */
-export class CredentialAccountResponse {
+/** Query of `GET /api/v1/accounts/lookup`. */
+export class LookupQuery {
+  @Text({ description: '`user` or `user@host`.', example: 'bob@example.com', required: true })
+  acct: string;
+}
+
+/** Mastodon's Account with Pleroma's extension (contract.md §8.4). */
+export class AccountResponse {
   @ApiProperty({ example: '019b2f6e-7c1a-7d2e-9b1c-0d5a4e3f2b10' })
   id: string;
 
   @ApiProperty({ example: 'alice' })
   username: string;
 
-  @ApiProperty({ example: 'alice' })
+  @ApiProperty({ example: 'alice', description: 'With the host, for somebody elsewhere.' })
   acct: string;
 
   @ApiProperty({ example: 'alice@example.org' })
@@ -89,47 +98,40 @@ export class CredentialAccountResponse {
   @ApiProperty({ example: false })
   limited: boolean;
 
-  @ApiProperty({ type: Object, description: 'What only the owner sees.' })
-  source: object;
-
-  @ApiProperty({ type: Object })
-  role: object;
-
   @ApiProperty({ type: Object, description: 'Pleroma’s extension.' })
   pleroma: object;
 }
 
-/** Mastodon's ids of the roles. */
-const ROLES = {
-  user: { id: '-99', name: '' },
-  moderator: { id: '2', name: 'Moderator' },
-  admin: { id: '3', name: 'Admin' },
-} as const;
-
-/** The signed-in person's account as on the wire; the e-mail address never is. */
-export function mapCredentialAccount(config: Config, user: SignedInUser): CredentialAccountResponse {
-  const [url, avatar, header] = [profileUrl(config, user.username), avatarUrl(config), headerUrl(config)];
+/** What everybody may see of an account; `relationship` is how the caller stands to it, where that was asked for. */
+export function mapAccount(
+  config: Config,
+  account: KnownAccount,
+  relationship: RelationshipResponse | object = {},
+): AccountResponse {
+  const { id, username, host, role, bot, discoverable, locked } = account;
+  const uri = account.uri ?? profileUrl(config, username);
+  const [avatar, header] = [avatarUrl(config), headerUrl(config)];
   return {
-    id: user.id,
-    username: user.username,
-    acct: user.username,
-    fqn: `${user.username}@${config.domain}`,
-    display_name: user.displayName || user.username,
-    locked: false,
-    bot: false,
+    id,
+    username,
+    acct: handleOf({ username, host }),
+    fqn: `${username}@${host ?? config.domain}`,
+    display_name: account.displayName || username,
+    locked,
+    bot,
     group: false,
-    discoverable: true,
+    discoverable,
     noindex: false,
-    created_at: user.createdAt.toISOString(),
-    note: asHtml(user.note),
-    url,
-    uri: url,
+    created_at: account.createdAt.toISOString(),
+    note: asHtml(account.note),
+    url: account.url ?? uri,
+    uri,
     avatar,
     avatar_static: avatar,
     header,
     header_static: header,
-    followers_count: 0,
-    following_count: 0,
+    followers_count: account.followersCount,
+    following_count: account.followingCount,
     statuses_count: 0,
     last_status_at: null,
     emojis: [],
@@ -138,32 +140,18 @@ export function mapCredentialAccount(config: Config, user: SignedInUser): Creden
     moved: null,
     suspended: false,
     limited: false,
-    source: {
-      privacy: 'public',
-      sensitive: false,
-      language: user.locale,
-      note: user.note,
-      fields: [],
-      follow_requests_count: 0,
-      pleroma: { discoverable: true, actor_type: 'Person', no_rich_text: false, show_role: true },
-    },
-    role: { ...ROLES[user.role], permissions: user.role === 'admin' ? '1' : '0', highlighted: user.role !== 'user' },
     pleroma: {
-      ap_id: url,
-      is_admin: user.role === 'admin',
-      is_moderator: user.role === 'moderator',
-      is_confirmed: !user.confirmationPending,
-      is_active: true,
-      is_local: true,
+      ap_id: uri,
+      is_admin: role === 'admin',
+      is_moderator: role === 'moderator',
+      is_confirmed: true,
+      is_local: host === null,
       deactivated: false,
       tags: [],
       hide_follows: false,
       hide_followers: false,
       hide_favorites: true,
-      relationship: {},
-      settings_store: {},
-      notification_settings: { block_from_strangers: false, hide_notification_contents: false },
-      allow_following_move: true,
+      relationship,
     },
   };
 }

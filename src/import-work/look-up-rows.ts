@@ -39,6 +39,19 @@ export async function dueRows(importId: string, most: number, tx: EntityManager)
   );
 }
 
+/** Rows of a preview whose accounts were known then, and are no more, wait for a look-up again. */
+export async function lookUpAgain(
+  importId: string,
+  rows: readonly { position: number }[],
+  tx: EntityManager,
+): Promise<void> {
+  await tx.query(
+    `update import_row set state = 'pending', updated_at = now()
+     where import_id = $1 and position between $2 and $3 and state = 'planned' and host is not null`,
+    [importId, rows.at(0)?.position, rows.at(-1)?.position],
+  );
+}
+
 /** Seconds until a row is due; null when none waits. */
 export async function secondsUntilDue(importId: string, tx: EntityManager): Promise<number | null> {
   const [row] = await tx.query(
@@ -83,19 +96,22 @@ export async function noteFindings(importId: string, findings: readonly Finding[
   );
   const others = findings.filter((finding) => !('account' in finding));
   await tx.query(
-    `update import_row r set attempts = r.attempts + 1,
-       state = case when f.is_final or r.attempts + 1 >= f.most then 'failed' else 'pending' end,
-       reason = case when f.is_final or r.attempts + 1 >= f.most then f.reason end,
-       retry_at = now() + make_interval(secs => coalesce(f.later, ${PATIENCE} * 2 ^ r.attempts)), updated_at = now()
-     from unnest($2::int[], $3::text[], $4::boolean[], $5::float8[], $6::int[]) as f (position, reason, is_final, later, most)
-     where r.import_id = $1 and r.position = f.position and r.state = 'pending'`,
+    `update import_row r set attempts = n.attempts, waits = n.waits,
+       state = case when n.is_final then 'failed' else 'pending' end, reason = case when n.is_final then n.reason end,
+       retry_at = now() + make_interval(secs => coalesce(n.later, ${PATIENCE} * 2 ^ r.attempts)), updated_at = now()
+     from (
+       select o.position, f.reason, f.later, o.attempts + (f.later is null)::int as attempts,
+         o.waits + (f.later is not null)::int as waits,
+         f.is_final or case when f.later is null then o.attempts + 1 >= ${MOST_ATTEMPTS} else o.waits + 1 >= ${MOST_WAITS} end as is_final
+       from unnest($2::int[], $3::text[], $4::boolean[], $5::float8[]) as f (position, reason, is_final, later)
+       join import_row o on o.import_id = $1 and o.position = f.position
+     ) n where r.import_id = $1 and r.position = n.position and r.state = 'pending'`,
     [
       importId,
       others.map(({ position }) => position),
       others.map((finding) => ('reason' in finding ? finding.reason : 'host_unreachable')),
       others.map((finding) => 'reason' in finding && finding.isFinal),
       others.map((finding) => ('laterSeconds' in finding ? finding.laterSeconds : null)),
-      others.map((finding) => ('laterSeconds' in finding ? MOST_WAITS : MOST_ATTEMPTS)),
     ],
   );
 }

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { type Change, unrelate } from '../relationships/graph.js';
 import { keepChanges } from './apply-rows.js';
-import type { Import } from './import.entity.js';
-import type { ImportJob } from './import-job.js';
+import type { Import } from '../imports/import.entity.js';
+import type { ImportJob } from '../imports/import-job.js';
 import type { ImportsEndings } from './imports-endings.js';
 
 /** Ends a list that has been gone through: takes away what it does not name, where it is to overwrite, and closes it. */
@@ -58,8 +58,10 @@ async function removeUnnamed(row: Import, tx: EntityManager): Promise<void> {
     `select r.target_id as "targetId", coalesce(u.username, a.username || '@' || a.host) as handle
      from relationship r left join "user" u on u.id = r.target_id left join remote_account a on a.id = r.target_id
      where r.source_id = $2 and r.kind = $3
-       and not exists (select from import_row n where n.import_id = $1 and n.line is not null
-         and (n.account_id = r.target_id or n.handle = coalesce(u.username, a.username || '@' || a.host)))
+       and r.target_id not in (select account_id from import_row
+         where import_id = $1 and line is not null and account_id is not null)
+       and coalesce(u.username, a.username || '@' || a.host) not in (select handle from import_row
+         where import_id = $1 and line is not null)
      order by r.target_id`,
     [row.id, row.userId, row.kind],
   );

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
 import { type Change, restore } from '../relationships/graph.js';
-import type { Import } from './import.entity.js';
+import type { Import } from '../imports/import.entity.js';
 
 interface Remembered extends Change {
   position: number | null;

@@ -7,11 +7,19 @@ import { JobsService } from '../jobs/jobs.service.js';
 import { accountBlock } from '../users/account-state.js';
 import { User } from '../users/user.entity.js';
 import { WebFingerClient } from '../webfinger/webfinger.client.js';
-import { applyRows, decide, type WaitingRow } from './apply-rows.js';
-import { Import } from './import.entity.js';
+import { applyRows, type WaitingRow } from './apply-rows.js';
+import { Import } from '../imports/import.entity.js';
 import { finishImport, stopImport } from './finish-import.js';
-import { IMPORT_JOB, type ImportJob, type ImportPayload } from './import-job.js';
-import { dueRows, type Finding, giveUpHosts, noteFindings, secondsUntilDue, type UnknownRow } from './look-up-rows.js';
+import { IMPORT_JOB, type ImportJob, type ImportPayload } from '../imports/import-job.js';
+import {
+  dueRows,
+  type Finding,
+  giveUpHosts,
+  lookUpAgain,
+  noteFindings,
+  secondsUntilDue,
+  type UnknownRow,
+} from './look-up-rows.js';
 import { ImportsEndings } from './imports-endings.js';
 import { forgetChange, undoBatch } from './undo-batch.js';
 
@@ -45,8 +53,8 @@ export class ImportWorker implements OnModuleInit {
       name: IMPORT_JOB,
       concurrency: 4,
       run: (job) => this.run(job),
-      // Whatever it was, it is tried again: an import always ends.
-      retryAfter: ({ attempts }) => backoff(Math.min(attempts, 10), 1, 60),
+      // Whatever it was, it is tried again: an import always ends. Not by its attempts, which count the turns, too.
+      retryAfter: () => backoff(1, 5, 5),
     });
   }
 
@@ -113,6 +121,7 @@ export class ImportWorker implements OnModuleInit {
       );
       if (waiting.length === 0) return;
       await applyRows(row, waiting, tx);
+      if (!row.dryRun) await lookUpAgain(row.id, waiting, tx);
       last = waiting.length < size ? END : (waiting.at(-1)?.position ?? END);
     });
     return last;

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { type Change, type Hindrance, relate } from '../relationships/graph.js';
-import type { Import } from './import.entity.js';
-import type { RowState } from './import-row.entity.js';
+import type { Import } from '../imports/import.entity.js';
+import type { RowState } from '../imports/import-row.entity.js';
 
 /** A row that waits, as far as it is needed to decide it. */
 export interface WaitingRow {

@@ -3,8 +3,8 @@ import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { Config } from '../config/config.js';
 import { NoticesService } from '../users/notices.service.js';
-import type { Import } from './import.entity.js';
-import { countRows, type ImportCounts, NO_ROWS } from './import-counts.js';
+import type { Import } from '../imports/import.entity.js';
+import { countRows, type ImportCounts, NO_ROWS } from '../imports/import-counts.js';
 
 /** Imports of more rows are told of by mail (contract.md §7.5). */
 const WORTH_A_MAIL = 100;
