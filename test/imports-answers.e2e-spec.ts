@@ -10,8 +10,8 @@ const locked: { name: string; id: string; token: string }[] = [];
 beforeAll(async () => {
   test = await startApp();
   const client = await registerClient(test, { scopes: 'read write follow' });
-  [me, other] = [await newImporter(test, 'me'), await newImporter(test, 'other')];
-  for (const name of ['yes', 'no', 'silent']) {
+  [me, other] = [await newImporter(test, 'myself'), await newImporter(test, 'other')];
+  for (const name of ['willing', 'unwilling', 'silent']) {
     const id = await createUser(test, name, { locked: true });
     locked.push({ name, id, token: (await obtainTokens(test, client, name, 'read write follow')).access_token });
   }
@@ -31,13 +31,21 @@ describe('a row that waits for an answer (contract.md §7.4)', () => {
     expect((await answer(locked[0]!, 'authorize')).status).toBe(200);
     expect((await answer(locked[1]!, 'reject')).status).toBe(200);
 
-    expect(await fates(test, me, mine.id)).toEqual(['yes: applied', 'no: failed rejected', 'silent: requested']);
-    expect(await fates(test, other, theirs.id)).toEqual(['yes: requested', 'no: requested', 'silent: requested']);
+    expect(await fates(test, me, mine.id)).toEqual([
+      'willing: applied',
+      'unwilling: failed rejected',
+      'silent: requested',
+    ]);
+    expect(await fates(test, other, theirs.id)).toEqual([
+      'willing: requested',
+      'unwilling: requested',
+      'silent: requested',
+    ]);
     const { body } = await test.http.get(`/api/v1/imports/${mine.id}`).auth(me.token, { type: 'bearer' });
     expect(body.counts).toMatchObject({ rows: 3, applied: 1, failed: 1, requested: 1 });
     const rows = await test.http.get(`/api/v1/imports/${mine.id}/rows?state=failed`).auth(me.token, { type: 'bearer' });
     expect(rows.body).toMatchObject([
-      { handle: 'no', reason: 'rejected', message: 'This account has rejected your request.' },
+      { handle: 'unwilling', reason: 'rejected', message: 'This account has rejected your request.' },
     ]);
   });
 });
