@@ -17,12 +17,9 @@ afterAll(() => test.close());
 
 describe('POST /api/pleroma/follow_import', () => {
   it('follows who is here, and says of everybody else why not', async () => {
-    const answer = await test.http
-      .post('/api/pleroma/follow_import')
-      .auth(token, { type: 'bearer' })
-      .send({
-        list: 'Account address,Show boosts\nbob,false\nnobody,true\nalice,true\nwhat ever\nbob@localhost:3000,true\n',
-      });
+    const answer = await test.http.post('/api/pleroma/follow_import').auth(token, { type: 'bearer' }).send({
+      list: 'Account address,Show boosts\nbob,false\nnobody,true\nalice,true\nwhat ever\nbob@localhost:3000,true\n',
+    });
     expect([answer.status, answer.text]).toEqual([200, '"job started"']);
     const id = String(answer.headers['location']).split('/').at(-1) ?? '';
     const found = await ended(test, token, id);

@@ -26,6 +26,9 @@ export interface ListedAccounts {
   hasMore: boolean;
 }
 
+/** Of each account in a list no more follows are counted; its own page tells them all. */
+const MOST_COUNTED = 1000;
+
 /** Who has the list, who stands in it, and which relations `r` it is made of. */
 const LISTS: Record<AccountList, { own: string; other: string; where: string }> = {
   following: { own: 'source_id', other: 'target_id', where: `r.kind = 'follow' and r.state = 'accepted'` },
@@ -49,11 +52,13 @@ export async function listAccounts(
   const { own, other, where } = LISTS[list];
   const isUpwards = minId !== undefined;
   const rows: ListedAccount[] = await db.query(
-    withCounts(`
-      select ${COLUMNS}, r.expires_at as "expiresAt" from relationship r ${WHO(`r.${other}`)}
-      where r.${own} = $1 and ${where} and ${IS_VISIBLE}
-        and ($2::uuid is null or r.${other} < $2) and ($3::uuid is null or r.${other} > $3)
-      order by r.${other} ${isUpwards ? 'asc' : 'desc'} limit $4`),
+    withCounts(
+      `select ${COLUMNS}, r.expires_at as "expiresAt" from relationship r ${WHO(`r.${other}`)}
+       where r.${own} = $1 and ${where} and ${IS_VISIBLE}
+         and ($2::uuid is null or r.${other} < $2) and ($3::uuid is null or r.${other} > $3)
+       order by r.${other} ${isUpwards ? 'asc' : 'desc'} limit $4`,
+      MOST_COUNTED,
+    ),
     [ownerId, maxId ?? null, minId ?? sinceId ?? null, limit + 1],
   );
   // Of those read upwards the one too many stands on top, and whoever they were counted from is below.

@@ -40,9 +40,9 @@ export const COLUMNS = `coalesce(u.id, e.id) as id, coalesce(u.username, e.usern
   coalesce(u.bot, false) as bot, coalesce(u.discoverable, true) as discoverable, coalesce(u.role, 'user') as role,
   coalesce(u.created_at, e.created_at) as "createdAt", e.uri, e.url`;
 
-/** The accounts of a query that yields `id`, with their counts, by id from the highest. */
-export function withCounts(accounts: string): string {
-  return `select a.*, ${FOLLOWERS('a.id')} as "followersCount", ${FOLLOWING('a.id')} as "followingCount"
+/** The accounts of a query that yields `id`, with their counts up to `most`, by id from the highest. */
+export function withCounts(accounts: string, most: number | null = null): string {
+  return `select a.*, ${FOLLOWERS('a.id', most)} as "followersCount", ${FOLLOWING('a.id', most)} as "followingCount"
     from (${accounts}) a order by a.id desc`;
 }
 

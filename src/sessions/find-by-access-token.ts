@@ -20,23 +20,7 @@ interface TokenRow extends Omit<SignedInUser, 'own'> {
   id: string;
 }
 
-/** The token, its session and its person in one prepared statement: what every bearer request costs. */
-export async function findByAccessToken(reads: ShortReads, hash: Buffer): Promise<FoundToken | null> {
-  const [row] = await reads.query<TokenRow>({ name: 'find_by_access_token', text: statement(), values: [hash] });
-  return row ? foundToken(row, null) : null;
-}
-
-/** The same and, still in one statement, what only the person's own account tells, for the routes that tell it. */
-export async function findWithOwnAccount(reads: ShortReads, hash: Buffer): Promise<FoundToken | null> {
-  const text = statement(`, ${OWN_COLUMNS}`);
-  const [row] = await reads.query<TokenRow & OwnAccount>({ name: 'find_with_own_account', text, values: [hash] });
-  if (!row) return null;
-  const { locked, bot, discoverable, settingsStore, hasFollows, ...rest } = row;
-  return foundToken(rest, { locked, bot, discoverable, settingsStore, hasFollows });
-}
-
-function statement(columns = ''): string {
-  return `
+const statement = (columns: string) => `
       select s.id as "sessionId", s.application_id as "applicationId", t.scope,
         s.revoked_at is not null or coalesce(t.expires_at <= now(), false) or (s.user_id is not null and u.id is null) as "isDead",
         s.revoked_at >= u.disabled_at as "diedOfDisabling",
@@ -47,6 +31,27 @@ function statement(columns = ''): string {
         join session s on s.id = t.session_id
         left join "user" u on u.id = s.user_id
       where t.hash = $1`;
+
+const PLAIN = statement('');
+
+const WITH_OWN = statement(`, ${OWN_COLUMNS}`);
+
+/** The token, its session and its person in one prepared statement: what every bearer request costs. */
+export async function findByAccessToken(reads: ShortReads, hash: Buffer): Promise<FoundToken | null> {
+  const [row] = await reads.query<TokenRow>({ name: 'find_by_access_token', text: PLAIN, values: [hash] });
+  return row ? foundToken(row, null) : null;
+}
+
+/** The same and, still in one statement, what only the person's own account tells, for the routes that tell it. */
+export async function findWithOwnAccount(reads: ShortReads, hash: Buffer): Promise<FoundToken | null> {
+  const [row] = await reads.query<TokenRow & OwnAccount>({
+    name: 'find_with_own_account',
+    text: WITH_OWN,
+    values: [hash],
+  });
+  if (!row) return null;
+  const { locked, bot, discoverable, settingsStore, hasFollows, ...rest } = row;
+  return foundToken(rest, { locked, bot, discoverable, settingsStore, hasFollows });
 }
 
 function foundToken(row: TokenRow, own: OwnAccount | null): FoundToken {
