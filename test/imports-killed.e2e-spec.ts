@@ -89,6 +89,14 @@ async function decided(id: string): Promise<number> {
   return row.count;
 }
 
+/** A batch is being written. */
+async function isInBatch(): Promise<boolean> {
+  const rows = await test.dataSource.query(
+    `select from pg_stat_activity where datname = current_database() and state = 'active' and query like 'update import_row r %'`,
+  );
+  return rows.length > 0;
+}
+
 /** Nothing lost, nothing doubled, and what is told is what is so. */
 async function expectExact({ token, id, userId, rows }: Upload): Promise<void> {
   const { state, counts } = await ended(test, token, id, 60_000);
@@ -132,6 +140,8 @@ describe('an import whose worker is killed (security.md D1, D2, D6)', () => {
     const list = await upload('asleep');
     const sleeper = await newProcess();
     await expect.poll(() => decided(list.id), { timeout: 20_000 }).toBeGreaterThan(0);
+    // In the middle of a batch, so that it falls asleep with its locks in its hands.
+    await expect.poll(isInBatch, { timeout: 20_000, interval: 10 }).toBe(true);
     await sleeper.signal('SIGSTOP');
     expect(await decided(list.id)).toBeLessThan(list.rows);
     await passLease(test);

@@ -93,8 +93,6 @@ export class ShortReads implements OnApplicationShutdown {
     client.on('end', lose);
     try {
       await client.connect();
-      // A table that was empty when a statement was prepared would be read from end to end until its statistics change.
-      await client.query('set enable_seqscan = off');
       if (this.isStopped) await client.end();
       else this.pipeline = { client, socket };
     } catch {

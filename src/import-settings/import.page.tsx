@@ -29,7 +29,8 @@ export function ImportPage({ config, username, found, failed }: ImportPageProps)
     <SettingsFrame config={config} username={username} screen="Imports" {...(goesOn && { refresh: REFRESH })}>
       <section class="part">
         <h2>
-          {KIND_WORDS[row.kind].title}, {counts.rows} rows <span class="tag">{STATE_WORDS[row.state]}</span>
+          {KIND_WORDS[row.kind].title}, {counts.rows} {counts.rows === 1 ? 'row' : 'rows'}{' '}
+          <span class="tag">{STATE_WORDS[row.state]}</span>
         </h2>
         <p>
           {row.fileName !== null && (

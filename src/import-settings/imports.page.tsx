@@ -82,7 +82,7 @@ export function ImportsPage({ config, username, imports, sentence }: ImportsPage
             {imports.map(({ row, counts }) => (
               <li key={row.id}>
                 <a href={`${IMPORTS_PATH}/${row.id}`}>
-                  {KIND_WORDS[row.kind].title}, {counts.rows} rows
+                  {KIND_WORDS[row.kind].title}, {counts.rows} {counts.rows === 1 ? 'row' : 'rows'}
                 </a>{' '}
                 <span class="tag">{STATE_WORDS[row.state]}</span>
                 <p>

@@ -41,16 +41,21 @@ export async function applyRows(row: Import, waiting: readonly WaitingRow[], tx:
 /** Writes what rows have come to; only for rows that still wait. */
 export async function decide(importId: string, decisions: readonly Decision[], tx: EntityManager): Promise<void> {
   if (decisions.length === 0) return;
+  const positions = decisions.map(({ position }) => position);
   await tx.query(
     `update import_row r set state = d.state, reason = d.reason, account_id = d.account_id, updated_at = now(), retry_at = null
      from unnest($2::int[], $3::text[], $4::text[], $5::uuid[]) as d (position, state, reason, account_id)
-     where r.import_id = $1 and r.position = d.position and r.state in ('pending', 'planned')`,
+     where r.import_id = $1 and r.position = d.position and r.state in ('pending', 'planned')
+       and r.position between $6 and $7`,
     [
       importId,
-      decisions.map(({ position }) => position),
+      positions,
       decisions.map(({ state }) => state),
       decisions.map(({ reason }) => reason),
       decisions.map(({ accountId }) => accountId),
+      // Without bounds, the planner would go through all rows of the import.
+      Math.min(...positions),
+      Math.max(...positions),
     ],
   );
 }

@@ -109,22 +109,25 @@ export class ImportWorker implements OnModuleInit {
     await this.during(job, (tx) => finishImport(job, row, this.endings, tx));
   }
 
-  /** Decides the next rows that need no look-up; answers up to where. */
+  /** Decides the rows of the next places that need no look-up; answers up to where. */
   private async applyNext(job: ImportJob, row: Import, after: number, size: number): Promise<number> {
-    let last = END;
+    const upTo = after + size;
+    let isLast = false;
     await this.during(job, async (tx) => {
+      const [{ end }] = await tx.query('select max(position) as end from import_row where import_id = $1', [row.id]);
+      isLast = upTo >= (end ?? 0);
+      // By places and not by a limit: without statistics, the planner would sort all that is left for every batch.
       const waiting: WaitingRow[] = await tx.query(
         `select position, username, host, options from import_row
-         where import_id = $1 and position > $2 and state = any($4) order by position limit $3`,
+         where import_id = $1 and position > $2 and position <= $3 and state = any($4) order by position`,
         // What was only planned is done now.
-        [row.id, after, size, row.dryRun ? ['pending'] : ['pending', 'planned']],
+        [row.id, after, upTo, row.dryRun ? ['pending'] : ['pending', 'planned']],
       );
       if (waiting.length === 0) return;
       await applyRows(row, waiting, tx);
       if (!row.dryRun) await lookUpAgain(row.id, waiting, tx);
-      last = waiting.length < size ? END : (waiting.at(-1)?.position ?? END);
     });
-    return last;
+    return isLast ? END : upTo;
   }
 
   /** Gives up the next row, which fails alone. */

@@ -24,7 +24,7 @@ export function digestOf({ kind, mode, rows }: NewImport): Buffer {
 }
 
 /** Rows of one statement: more would hold up everybody else for longer than a blink. */
-const CHUNK = 5000;
+const CHUNK = 2000;
 
 /** Writes a list and every row of it. */
 export async function insertImport(wanted: NewImport, digest: Buffer, tx: EntityManager): Promise<void> {

@@ -12,6 +12,7 @@ export interface RunningJob<Payload extends object> {
   /**
    * Asks whether the job is still ours, and keeps it from being taken back until the transaction ends. The heartbeat goes on
    * meanwhile, so another worker may still take it over: what two of them write must be in one order by a lock of their own.
+   * Who falls asleep in the transaction loses it before long, with all its locks, so that another one can go on.
    * @throws LeaseLost when another worker has the job, or it was taken back
    */
   hold(tx: EntityManager): Promise<void>;

@@ -20,6 +20,9 @@ const WAKE_MS = 20;
 /** How long running jobs may take to end when the process stops, in milliseconds (security.md D4). */
 const STOP_MS = 4000;
 
+/** How long a transaction that holds a lease may do nothing, in milliseconds: its process is asleep, and locks out others. */
+const PATIENCE_MS = 10_000;
+
 /** What is asked for. */
 export interface NewJob {
   kind: string;
@@ -157,10 +160,11 @@ export class JobsService implements BeforeApplicationShutdown {
         isSettled = true;
       },
       hold: async (tx) => {
-        const rows = await tx.query('select from job where id = $1 and attempts = $2 for key share', [
-          row.id,
-          row.attempts,
-        ]);
+        const rows = await tx.query(
+          `select set_config('idle_in_transaction_session_timeout', '${PATIENCE_MS}', true) from job
+           where id = $1 and attempts = $2 for key share`,
+          [row.id, row.attempts],
+        );
         if (rows.length === 0) throw new LeaseLost();
       },
       yield: async (seconds, payload) => {

@@ -31,7 +31,7 @@ export const RELATE: Record<RelationshipKind, string> = {
         end as reason,
         case when f.state = 'accepted' then 'accepted' when u.id is null or u.locked then 'requested' else 'accepted' end as state,
         f.source_id is null or (f.reblogs, f.notify, f.languages) is distinct from (w.reblogs, w.notify, w.languages) as differs
-      from wanted w left join "user" u on u.id = w.target_id ${PRESENT('follow')}
+      from wanted w left join lateral (select * from "user" p where p.id = w.target_id limit 1) u on true ${PRESENT('follow')}
     ), written as (
       insert into relationship (source_id, kind, target_id, state, reblogs, notify, languages, revision)
       select $1, 'follow', target_id, state, reblogs, notify, languages, $3 from judged
