@@ -49,7 +49,7 @@ describe('a mail that the server does not take yet', () => {
     }
     await writeMail(test, { to: 'other@example.org' });
     await smtp.next({ to: 'other@example.org' });
-    await untilOutbox(test, id, ({ attempts }) => attempts === 501);
+    await untilOutbox(test, id, (row) => row.attempts === 501 && row.job_failure !== null);
     smtp.behave();
     await hurry(test);
     await smtp.next({ to: 'grey@example.org' });
