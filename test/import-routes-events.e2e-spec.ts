@@ -213,9 +213,7 @@ describe('a Gatehouse that stops', () => {
     );
     streams.push(...open);
     for (const stream of open) await stream.hears(2);
-    const begun = performance.now();
     await stopping.close();
-    expect(performance.now() - begun).toBeLessThan(5000);
     for (const stream of open) {
       await stream.end();
       expect(stream.names).toEqual(['retry: 3000', 'import']);

@@ -34,16 +34,10 @@ describe('POST /api/pleroma/follow_import', () => {
       `insert into "user" (id, username) select gen_random_uuid(), 'person' || n from generate_series(1, 10000) n`,
     );
     const list = Array.from({ length: 10_000 }, (_, n) => `person${n + 1}`).join('\n');
-    const begun = Date.now();
     const answer = await test.http.post('/api/pleroma/follow_import').auth(token, { type: 'bearer' }).send({ list });
-    const accepted = Date.now() - begun;
     expect(answer.status).toBe(200);
     const id = String(answer.headers['location']).split('/').at(-1) ?? '';
-    const found = await ended(test, token, id);
-    process.stdout.write(
-      `accepted ${accepted} ms, done ${Date.parse(found.finished_at) - Date.parse(found.created_at)} ms\n`,
-    );
-    expect(found.counts).toMatchObject({ rows: 10_000, applied: 10_000 });
+    expect((await ended(test, token, id)).counts).toMatchObject({ rows: 10_000, applied: 10_000 });
     const undone = await test.http.post(`/api/v1/imports/${id}/undo`).auth(token, { type: 'bearer' });
     expect(undone.body.state).toBe('undoing');
     expect((await ended(test, token, id)).counts).toMatchObject({ undone: 10_000 });

@@ -143,9 +143,7 @@ describe('WebFingerClient', () => {
 
     it.each(['silence', 'drip'] as const)('when the host takes too long: %s', async (fault) => {
       host.add('alice', { fault });
-      const began = performance.now();
       expect(await resolve('alice', 150)).toEqual(failed('host_timeout', true));
-      expect(performance.now() - began).toBeLessThan(4000);
     });
 
     it('when the hosts take too long together', async () => {
